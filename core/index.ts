@@ -1,0 +1,9 @@
+/**
+ * The public entry: what our own components and third-party packages import (`import ... from 'fovea'`).
+ * There is one instance of it in a process, whoever loads it.
+ */
+export * from './batch.ts'
+export type * from './config_spec.ts'
+export * from './contract.ts'
+export * from './errors.ts'
+export * from './series.ts'
