@@ -38,6 +38,8 @@ export interface Batch<C extends Columns = Columns> {
   readonly text: readonly string[]
   /** Rows that the source could not deliver since the last batch. */
   readonly lost: number
+  /** Text cells that did not fit and became `<overflow>`. */
+  readonly textOverflow: number
   /** The one buffer under all columns. */
   readonly buffer: ArrayBuffer
   /** Rows that the buffer has room for. */
@@ -127,6 +129,7 @@ export class BatchWriter<C extends Columns = Columns> {
       data: this.data,
       text: this.text,
       lost: this.lost,
+      textOverflow: this.textOverflow,
       buffer: this.#buffer,
       capacity: this.capacity,
       blobCapacity: this.#blobCapacity,
@@ -194,6 +197,7 @@ export interface BatchMessage {
   readonly length: number
   readonly text: readonly string[]
   readonly lost: number
+  readonly textOverflow: number
   readonly buffer: ArrayBuffer
   readonly capacity: number
   readonly blobCapacity: number

@@ -38,7 +38,10 @@ export interface Host extends StageHost {
   readonly signal: AbortSignal
   /** Absolute path of a file in the component's own folder, in a checkout and in the bundle alike. */
   asset(name: string): string
-  /** Rows that were lost before Fovea could read them, by cause: `fovea_receiver_lost_total{receiver, cause}`. */
+  /**
+   * Rows that were lost before Fovea could read them, by cause: `fovea_receiver_lost_total{receiver, cause}`.
+   * A batch's own `lost` is counted as cause `unknown` only where it exceeds what was said here since the last batch.
+   */
   lost(cause: string, rows: number): void
   /** What the agent itself is and costs, for a `console` or a resource: read when needed. */
   readonly agent: AgentInfo
@@ -136,7 +139,10 @@ export interface ProcessorHost extends StageHost {
 export interface Stage {
   /** Look-up changes from the feed, applied before the next `process` or `tick`. */
   update?(buffer: ArrayBuffer): void
-  /** 0..n batches out. Batches are immutable: a stage that changes a column makes a new batch. */
+  /**
+   * 0..n batches out. Batches are immutable: a stage that changes a column makes a new batch. Its buffer may travel
+   * on as soon as this returns: copy what you keep.
+   */
   process(batch: Batch): Batch | readonly Batch[] | null
   /** Time passes here, about once a second, and a last time at the end (`final`): intervals, expiry, rows held back. */
   tick?(nowMs: number, final: boolean): Batch | readonly Batch[] | null
