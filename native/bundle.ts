@@ -1,0 +1,81 @@
+/**
+ * Bundles the agent: core/main.ts into dist/agent.cjs, the worker's file into dist/worker.cjs.
+ *
+ * CommonJS because an ES module that imports node:http costs 14 MiB more; unminified because minified
+ * source costs memory too and stack traces stay readable. Components are reached by esbuild's glob
+ * imports: all are inside, and one that no configuration names is never evaluated. Required as a
+ * module, dist/agent.cjs is the public entry `fovea`.
+ */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type BuildOptions, build, type Plugin } from 'esbuild'
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
+const piscina = dirname(createRequire(import.meta.url).resolve('piscina'))
+
+/** Our two entries; written here because they exist in the bundle only. */
+const entries = {
+  // Exported so that `fovea` and `fovea/native` (native/entry.mjs) share the agent's one instance.
+  agent: `
+    export * from './core/index.ts'
+    export * as native from './native/index.ts'
+    import './core/main.ts'`,
+  // A worker thread starts with piscina's own file, which then requires our handlers: the same file,
+  // so it finds this very module instance.
+  worker: `
+    import ${JSON.stringify(join(piscina, 'worker.js'))}
+    export * from './core/worker.ts'
+    export { default } from './core/worker.ts'`,
+}
+
+/** piscina starts `worker.js` beside itself; beside the bundle that file is `worker.cjs`. */
+const piscinaWorker: Plugin = {
+  name: 'piscina-worker',
+  setup({ onLoad }) {
+    onLoad({ filter: /[/\\]piscina[/\\]dist[/\\]index\.js$/ }, ({ path }) => {
+      const parts = readFileSync(path, 'utf8').split("__dirname, 'worker.js'")
+      if (parts.length !== 2) throw new Error(`${path} starts its worker in another way now`)
+      return { contents: parts.join("__dirname, 'worker.cjs'"), loader: 'js' }
+    })
+  },
+}
+
+function options(contents: string): BuildOptions {
+  return {
+    stdin: { contents, resolveDir: root, sourcefile: 'entry.ts', loader: 'ts' },
+    absWorkingDir: root,
+    bundle: true,
+    write: false,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node24',
+    // An optional dependency of piscina that Fovea does not use.
+    external: ['@napi-rs/nice'],
+    plugins: [piscinaWorker],
+    define: { 'import.meta.url': '__url', 'import.meta.main': '__main' },
+    banner: {
+      js: `const __url = require('node:url').pathToFileURL(__filename).href
+const __main = require('node:worker_threads').isMainThread && require.main === module`,
+    },
+    logLevel: 'warning',
+  }
+}
+
+async function main(): Promise<void> {
+  mkdirSync(join(root, 'dist'), { recursive: true })
+  const outputs = await Promise.all(
+    Object.entries(entries).map(async ([name, contents]) => {
+      const { outputFiles } = await build(options(contents))
+      return [join(root, 'dist', `${name}.cjs`), outputFiles![0]!.contents] as const
+    }),
+  )
+  for (const [path, contents] of outputs) {
+    // Renamed into place: an agent that restarts its worker just now reads a whole file.
+    writeFileSync(`${path}.new`, contents)
+    renameSync(`${path}.new`, path)
+  }
+}
+
+await main()
