@@ -57,8 +57,9 @@ export function isEnvironmentError(error: unknown): error is EnvironmentError {
 export class MissingColumns extends Error {
   override readonly name = 'MissingColumns'
   readonly columns: readonly string[]
-  constructor(columns: readonly string[]) {
-    super(`needs ${columns.join(', ')}`)
+  /** @param message says more where there is more to say, such as the place inside an expression. */
+  constructor(columns: readonly string[], message = `needs ${columns.join(', ')}`) {
+    super(message)
     this.columns = columns
   }
 }
