@@ -58,7 +58,7 @@ test('IPv6 text agrees with the URL standard, whose form is that of RFC 5952', (
     '1:2:3:4:5:6:7:8',
     '1:0:3:4:5:6:7:8',
     '0:1:0:1:0:1:0:1',
-    '::ffff:0:1',
+    '::fffe:0:1',
     '64:ff9b::a',
   )
   for (let seed = 1; seed <= 300; seed++) {
