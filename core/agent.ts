@@ -1,0 +1,151 @@
+/**
+ * The agent: a plan brought to life, its signals, and the exit code that says how it ended.
+ */
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import type { AgentInfo, Host, ReceiverDefinition } from './contract.ts'
+import { EXIT, isEnvironmentError } from './errors.ts'
+import type { LogSink } from './log.ts'
+import type { Plan, Planned, PlannedReceiver } from './plan_types.ts'
+import { createRegistry } from './registry.ts'
+import { Ledger } from './runtime/ledger.ts'
+import { Runtime } from './runtime/runtime.ts'
+import { TapeWriter } from './tape.ts'
+import { startTelemetry, type Telemetry } from './telemetry.ts'
+import { VERSION } from './version.ts'
+
+export interface AgentOptions {
+  readonly log: LogSink
+  /** Path of a tape to write. */
+  readonly record?: string
+  /** Stop on SIGINT and SIGTERM, and at once on a second one. */
+  readonly signals: boolean
+}
+
+/** Runs until a signal, or until every receiver has ended. @returns the exit code. */
+export async function runAgent(plan: Plan, options: AgentOptions): Promise<number> {
+  const agent = new Agent(plan, options)
+  try {
+    await agent.start()
+  } catch (error) {
+    await agent.stop()
+    if (!isEnvironmentError(error)) throw error
+    const log = options.log.component('service')
+    for (const line of error.message.split('\n')) log.error(line)
+    if (error.remedy) log.error(error.remedy)
+    log.error(
+      'No kernel to read? The same pipeline runs on a recorded trace, without root: npx fovea run --config configs/replay.yaml',
+    )
+    return EXIT.environment
+  }
+  await agent.ended
+  await agent.stop()
+  return EXIT.ok
+}
+
+export class Agent {
+  /** Resolves on a signal or when every receiver has ended. */
+  readonly ended: Promise<void>
+  readonly info: AgentInfo
+  readonly runtime: Runtime
+  readonly #plan: Plan
+  readonly #options: AgentOptions
+  readonly #abort = new AbortController()
+  readonly #tape: TapeWriter | undefined
+  #telemetry: Telemetry | undefined
+  #end: () => void = () => undefined
+  #stopping: Promise<void> | undefined
+
+  constructor(plan: Plan, options: AgentOptions) {
+    this.#plan = plan
+    this.#options = options
+    this.ended = new Promise(resolve => {
+      this.#end = resolve
+    })
+    const ledger = new Ledger()
+    this.info = {
+      version: VERSION,
+      instanceId: randomUUID(),
+      hostName: hostname(),
+      startUs: Date.now() * 1000,
+      ledger: () => ledger.accounts,
+    }
+    this.#tape = options.record
+      ? new TapeWriter(options.record, plan.receivers.map(streamOf))
+      : undefined
+    this.runtime = new Runtime(plan, ledger, {
+      log: id => options.log.component(id),
+      host: (planned, lost) => this.#host(planned, lost),
+    })
+  }
+
+  async start(): Promise<void> {
+    if (this.#options.signals) this.#catchSignals()
+    this.#telemetry = await startTelemetry(
+      this.#plan.service.telemetry,
+      this.info,
+      { ledger: this.runtime.ledger, branches: () => this.runtime.branches.values() },
+      this.runtime,
+    )
+    await this.runtime.start(() => this.#end())
+  }
+
+  #catchSignals(): void {
+    let asked = false
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        if (asked) process.exit(EXIT.interrupted)
+        asked = true
+        this.#end()
+      })
+    }
+  }
+
+  /** Stops everything in order, once. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #stop(): Promise<void> {
+    this.#abort.abort()
+    await this.runtime.stop()
+    await this.#telemetry?.close()
+    await this.#tape?.close()
+  }
+
+  #host(planned: Planned, lost: (cause: string, rows: number) => void): Host {
+    const { id, folder } = planned
+    const { ledger } = this.runtime
+    const telemetry = this.#telemetry as Telemetry
+    return {
+      id,
+      log: this.#options.log.component(id),
+      count: (name, n) => ledger.count(id, name, n),
+      get meter() {
+        return telemetry.meter(`fovea/${id}`)
+      },
+      signal: this.#abort.signal,
+      asset: name => join(folder, name),
+      lost,
+      agent: this.info,
+      ...(this.#tape && isReceiver(planned) && { tape: this.#tape.stream(id) }),
+      receiver: type => this.#receiver(type),
+    }
+  }
+
+  async #receiver(type: string): Promise<ReceiverDefinition> {
+    const registry = await createRegistry(this.#plan.plugins)
+    const { definition } = await registry.load('receiver', type)
+    return definition as ReceiverDefinition
+  }
+}
+
+function isReceiver(planned: Planned): boolean {
+  return (planned as PlannedReceiver).definition?.kind === 'receiver'
+}
+
+function streamOf({ id, type, config, tables }: PlannedReceiver) {
+  return { id, type, config, tables }
+}

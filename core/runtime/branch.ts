@@ -1,0 +1,212 @@
+/**
+ * A branch: the bounded queue, the retries and the deadline in front of one exporter.
+ *
+ * Every exporter has its own, so a dead backend delays nobody else. What does not fit, expires or is refused
+ * for good is counted in the ledger; what waits is `held`.
+ */
+import { type Batch, batchBytes } from '../batch.ts'
+import type { Exporter, Log, WriteContext } from '../contract.ts'
+import { PermanentError, RetryableError } from '../errors.ts'
+import type { PlannedExporter } from '../plan_types.ts'
+import { SERIES_TABLE, type SeriesView } from '../series.ts'
+import type { Account } from './ledger.ts'
+
+/** One batch on its way to the exporter. */
+interface Waiting {
+  readonly batch: Batch
+  readonly series: SeriesView | undefined
+  readonly account: Account
+  readonly size: number
+  readonly number: number
+}
+
+export class Branch {
+  readonly id: string
+  /** Taken in so far and done with so far, whatever the outcome; for `SeriesStore` ids that wait to be reused. */
+  taken = 0
+  done = 0
+  #size = 0
+  readonly #plan: PlannedExporter
+  readonly #exporter: Exporter
+  readonly #log: Log
+  readonly #queue: Waiting[] = []
+  /** Newest waiting `series` batch of each pipeline and dictionary: older ones say nothing that it does not. */
+  readonly #newest = new Map<SeriesView, Waiting>()
+  #running: Promise<void> | undefined
+  #writing: AbortController | undefined
+  #stopping = false
+  #wake: (() => void) | undefined
+
+  constructor(plan: PlannedExporter, exporter: Exporter, log: Log) {
+    this.id = plan.id
+    this.#plan = plan
+    this.#exporter = exporter
+    this.#log = log
+  }
+
+  /** Fill of the queue in units of its sizer. */
+  get size(): number {
+    return this.#size
+  }
+  get capacity(): number {
+    return this.#plan.queue.queue_size
+  }
+  /** With `overflow: block`, core reads nothing more for this branch while this is true. */
+  get full(): boolean {
+    return this.#plan.queue.overflow === 'block' && this.#size >= this.capacity
+  }
+
+  wants(batch: Batch): boolean {
+    return this.#plan.needs.some(columns =>
+      Object.keys(columns).every(name => batch.columns[name] === columns[name]),
+    )
+  }
+
+  offer(batch: Batch, series: SeriesView | undefined, account: Account): void {
+    account.rows.in += batch.length
+    const size = this.#measure(batch)
+    if (!this.#makeRoom(size)) {
+      account.rows.refused += batch.length
+      return
+    }
+    const waiting = { batch, series, account, size, number: ++this.taken }
+    this.#queue.push(waiting)
+    this.#size += size
+    account.rows.held += batch.length
+    if (series && batch.table === SERIES_TABLE) this.#newest.set(series, waiting)
+    this.#running ??= this.#run()
+  }
+
+  #measure(batch: Batch): number {
+    switch (this.#plan.queue.sizer) {
+      case 'bytes':
+        return batchBytes(batch)
+      case 'items':
+        return batch.length
+      case 'requests':
+        return 1
+    }
+  }
+
+  /** A batch larger than the whole queue is taken when the queue is empty: it could never go otherwise. */
+  #makeRoom(size: number): boolean {
+    if (this.#plan.queue.overflow === 'block') return true
+    while (this.#size + size > this.capacity && this.#queue.length > 0) {
+      if (this.#plan.queue.overflow === 'drop_newest') return false
+      const oldest = this.#queue.shift() as Waiting
+      this.#leave(oldest, 'refused')
+    }
+    return true
+  }
+
+  #leave(waiting: Waiting, outcome: 'out' | 'refused' | 'failed' | 'folded'): void {
+    this.#size -= waiting.size
+    waiting.account.rows.held -= waiting.batch.length
+    waiting.account.rows[outcome] += waiting.batch.length
+    if (waiting.series && this.#newest.get(waiting.series) === waiting) {
+      this.#newest.delete(waiting.series)
+    }
+    this.done = waiting.number
+  }
+
+  async #run(): Promise<void> {
+    await undefined // so that `#running` is set before the first batch can be done with
+    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
+      if (this.#superseded(next)) this.#leave(next, 'folded')
+      else this.#leave(next, await this.#deliver(next))
+    }
+    this.#running = undefined
+  }
+
+  /** Its values are in the store, and a newer batch of the same series waits: one export says both. */
+  #superseded(waiting: Waiting): boolean {
+    const newest = waiting.series && this.#newest.get(waiting.series)
+    return newest !== undefined && newest !== waiting
+  }
+
+  async #deliver(waiting: Waiting): Promise<'out' | 'failed'> {
+    const { retry } = this.#plan
+    const startMs = performance.now()
+    let delayMs = retry.initial_interval
+    for (let attempt = 1; ; attempt++) {
+      const error = await this.#attempt(waiting)
+      if (!error) return 'out'
+      const elapsedMs = performance.now() - startMs
+      const spread = 1 + retry.randomization_factor * (2 * Math.random() - 1)
+      const waitMs = Math.max(delayMs * spread, error.afterMs ?? 0)
+      const late = retry.max_elapsed_time > 0 && elapsedMs + waitMs > retry.max_elapsed_time
+      if (!error.retryable || !retry.enabled || late || this.#stopping) {
+        const fields = { rows: waiting.batch.length, table: waiting.batch.table, attempts: attempt }
+        this.#log.error(`batch dropped: ${error.message}`, fields)
+        return 'failed'
+      }
+      this.#log.warn(`write failed, retrying: ${error.message}`, { wait_ms: Math.round(waitMs) })
+      await this.#sleep(waitMs)
+      delayMs = Math.min(delayMs * retry.multiplier, retry.max_interval)
+    }
+  }
+
+  /** One call of `write` within the deadline; undefined when it was accepted. */
+  async #attempt(
+    waiting: Waiting,
+  ): Promise<{ message: string; retryable: boolean; afterMs: number | undefined } | undefined> {
+    const abort = new AbortController()
+    this.#writing = abort
+    const { timeoutMs } = this.#plan
+    const timer = timeoutMs > 0 ? setTimeout(() => abort.abort(), timeoutMs) : undefined
+    const startMs = performance.now()
+    try {
+      const context: WriteContext = { signal: abort.signal, series: waiting.series }
+      const written = this.#exporter.write(waiting.batch, context)
+      waiting.account.seconds += (performance.now() - startMs) / 1000
+      if (written) await written
+      return undefined
+    } catch (error) {
+      if (abort.signal.aborted && !(error instanceof PermanentError)) {
+        return { message: `no answer in ${timeoutMs} ms`, retryable: true, afterMs: undefined }
+      }
+      const retryable = error instanceof RetryableError
+      const message = error instanceof Error ? error.message : String(error)
+      return { message, retryable, afterMs: retryable ? error.afterMs : undefined }
+    } finally {
+      clearTimeout(timer)
+      this.#writing = undefined
+    }
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise(resolve => {
+      const timer = setTimeout(resolve, ms)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  /**
+   * Writes what waits, each batch one more attempt, until `deadlineMs` (performance.now); then what is left counts as
+   * failed. Resolves when the exporter is closed.
+   */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#stopping = true
+    this.#wake?.()
+    const timeout = Math.max(0, deadlineMs - performance.now())
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<'late'>(resolve => {
+      timer = setTimeout(() => resolve('late'), timeout)
+    })
+    if ((await Promise.race([this.#running, late])) === 'late') {
+      const rest = this.#queue.splice(0)
+      let rows = 0
+      for (const waiting of rest) {
+        rows += waiting.batch.length
+        this.#leave(waiting, 'failed')
+      }
+      this.#writing?.abort()
+      this.#log.error('stopped before everything was delivered', { rows_lost: rows })
+    }
+    clearTimeout(timer)
+    await this.#exporter.close()
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Who gets what: the static part of the graph, worked out once from the plan.
+ *
+ * A pipeline with stages lives in a worker; one without is only a name on the main thread. Joined pipelines of
+ * one worker pass batches there by reference, everything else goes through the main thread.
+ */
+import type { Plan, PlannedPipeline } from '../plan_types.ts'
+import type { WorkerDefinition, WorkerPipeline, WorkerStage } from './messages.ts'
+
+export class Routes {
+  readonly #plan: Plan
+  readonly #byName: Map<string, PlannedPipeline>
+  /** Dictionary number of every stage by `pipeline\nprocessor`. */
+  readonly #dictionaries = new Map<string, number>()
+
+  constructor(plan: Plan, firstDictionary = 1) {
+    this.#plan = plan
+    this.#byName = new Map(plan.pipelines.map(pipeline => [pipeline.name, pipeline]))
+    let next = firstDictionary
+    for (const pipeline of plan.pipelines) {
+      for (const { id } of pipeline.stages) {
+        this.#dictionaries.set(`${pipeline.name}\n${id}`, next++)
+      }
+    }
+  }
+
+  get dictionaries(): readonly number[] {
+    return [...this.#dictionaries.values()]
+  }
+
+  pipeline(name: string): PlannedPipeline {
+    const pipeline = this.#byName.get(name)
+    if (!pipeline) throw new Error(`no pipeline ${name}`)
+    return pipeline
+  }
+
+  /** Worker that runs a pipeline's stages, or null when it has none. */
+  workerOf(name: string): string | null {
+    const pipeline = this.pipeline(name)
+    return pipeline.stages.length > 0 ? pipeline.worker : null
+  }
+
+  /** Pipelines that read a receiver. */
+  fromReceiver(id: string): readonly string[] {
+    return this.#plan.pipelines.filter(p => p.receivers.includes(id)).map(p => p.name)
+  }
+
+  /** Pipelines that read a pipeline, all of them. */
+  #readers(name: string): readonly PlannedPipeline[] {
+    return this.#plan.pipelines.filter(p => p.pipelines.includes(name))
+  }
+
+  /** Pipelines that must be fed on the main thread with what a pipeline puts out. */
+  readersOnMain(name: string): readonly string[] {
+    const worker = this.workerOf(name)
+    return this.#readers(name)
+      .filter(reader => worker === null || this.workerOf(reader.name) !== worker)
+      .map(reader => reader.name)
+  }
+
+  /** Every worker and what it runs. */
+  workers(): Map<string, WorkerDefinition> {
+    const byWorker = new Map<string, WorkerPipeline[]>()
+    for (const pipeline of this.#plan.pipelines) {
+      const worker = this.workerOf(pipeline.name)
+      if (worker === null) continue
+      const list = byWorker.get(worker) ?? []
+      byWorker.set(worker, list)
+      list.push(this.#workerPipeline(pipeline, worker))
+    }
+    return new Map(
+      [...byWorker].map(([name, pipelines]) => [name, { plugins: this.#plan.plugins, pipelines }]),
+    )
+  }
+
+  #workerPipeline(pipeline: PlannedPipeline, worker: string): WorkerPipeline {
+    const readers = this.#readers(pipeline.name)
+    const inside = readers.filter(reader => this.workerOf(reader.name) === worker)
+    return {
+      name: pipeline.name,
+      stages: pipeline.stages.map(({ id, accepts }): WorkerStage => {
+        const processor = this.#plan.processors.find(planned => planned.id === id)
+        if (!processor) throw new Error(`no processor ${id}`)
+        const { type, config } = processor
+        const dictionary = this.#dictionaries.get(`${pipeline.name}\n${id}`) ?? 0
+        return { id, type, config, accepts, dictionary }
+      }),
+      readers: inside.map(reader => reader.name),
+      returned: pipeline.exporters.length > 0 || inside.length < readers.length,
+    }
+  }
+
+  /** Ids of all exporters that a receiver's rows can reach, for `overflow: block`. */
+  exportersBehind(receiver: string): Set<string> {
+    const found = new Set<string>()
+    const visit = (name: string) => {
+      for (const exporter of this.pipeline(name).exporters) found.add(exporter)
+      for (const reader of this.#readers(name)) visit(reader.name)
+    }
+    for (const name of this.fromReceiver(receiver)) visit(name)
+    return found
+  }
+
+  /** Workers that a receiver's rows can reach directly. */
+  workersBehind(receiver: string): Set<string> {
+    const found = new Set<string>()
+    const visit = (name: string) => {
+      const worker = this.workerOf(name)
+      if (worker !== null) found.add(worker)
+      for (const reader of this.readersOnMain(name)) visit(reader)
+    }
+    for (const name of this.fromReceiver(receiver)) visit(name)
+    return found
+  }
+}
