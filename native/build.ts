@@ -16,8 +16,9 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 
 async function main([step, ...rest]: string[]): Promise<void> {
   const folders = rest.filter(word => !word.startsWith('--'))
-  const check = rest.includes('--check') || (process.env['CI'] ?? '') !== ''
+  const check = rest.includes('--check') || (process.env.CI ?? '') !== ''
   if (step === 'bpf') (await import('./build_bpf.ts')).buildBpf(root, folders, check)
+  else if (step === 'addon') (await import('./build_addon.ts')).buildAddon(root)
   else throw new Error(usage)
 }
 
