@@ -2,6 +2,7 @@
  * The agent: a plan brought to life, its signals, and the exit code that says how it ended.
  */
 import { randomUUID } from 'node:crypto'
+import { unwatchFile, watchFile } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { AgentInfo, Host, ReceiverDefinition } from './contract.ts'
@@ -9,11 +10,14 @@ import { EXIT, isEnvironmentError } from './errors.ts'
 import type { LogSink } from './log.ts'
 import type { Plan, Planned, PlannedReceiver } from './plan_types.ts'
 import { createRegistry } from './registry.ts'
+import { version } from './root.ts'
 import { Ledger } from './runtime/ledger.ts'
 import { Runtime } from './runtime/runtime.ts'
 import { TapeWriter } from './tape.ts'
 import { startTelemetry, type Telemetry } from './telemetry.ts'
-import { VERSION } from './version.ts'
+
+/** How often the configuration files are looked at. */
+const WATCH_MS = 2000
 
 export interface AgentOptions {
   readonly log: LogSink
@@ -21,6 +25,8 @@ export interface AgentOptions {
   readonly record?: string
   /** Stop on SIGINT and SIGTERM, and at once on a second one. */
   readonly signals: boolean
+  /** Given, the agent goes over to a new plan on SIGHUP and when one of the files changes. */
+  readonly reload?: { readonly files: readonly string[]; readonly plan: () => Promise<Plan> }
 }
 
 /** Runs until a signal, or until every receiver has ended. @returns the exit code. */
@@ -56,6 +62,7 @@ export class Agent {
   #telemetry: Telemetry | undefined
   #end: () => void = () => undefined
   #stopping: Promise<void> | undefined
+  #reloading: Promise<void> = Promise.resolve()
 
   constructor(plan: Plan, options: AgentOptions) {
     this.#plan = plan
@@ -65,7 +72,7 @@ export class Agent {
     })
     const ledger = new Ledger()
     this.info = {
-      version: VERSION,
+      version: version(),
       instanceId: randomUUID(),
       hostName: hostname(),
       startUs: Date.now() * 1000,
@@ -85,10 +92,38 @@ export class Agent {
     this.#telemetry = await startTelemetry(
       this.#plan.service.telemetry,
       this.info,
-      { ledger: this.runtime.ledger, branches: () => this.runtime.branches.values() },
+      { ledger: this.runtime.ledger, branches: () => this.runtime.graph.branches.values() },
       this.runtime,
     )
     await this.runtime.start(() => this.#end())
+    if (this.#options.reload) this.#watch(this.#options.reload)
+  }
+
+  #watch({ files, plan }: NonNullable<AgentOptions['reload']>): void {
+    const reload = () => {
+      this.#reloading = this.#reloading.then(() =>
+        this.#abort.signal.aborted ? undefined : this.#reload(plan),
+      )
+    }
+    process.on('SIGHUP', reload)
+    for (const file of files) watchFile(file, { interval: WATCH_MS, persistent: false }, reload)
+    this.#abort.signal.addEventListener('abort', () => {
+      process.off('SIGHUP', reload)
+      for (const file of files) unwatchFile(file, reload)
+    })
+  }
+
+  /** Validates and builds first: whatever fails, what runs goes on. */
+  async #reload(makePlan: () => Promise<Plan>): Promise<void> {
+    const log = this.#options.log.component('service')
+    try {
+      await this.runtime.reload(await makePlan())
+      log.info('configuration reloaded')
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      this.runtime.ledger.count('service', 'reload_failed', 1)
+      log.error(`configuration not reloaded, the old one goes on: ${message}`)
+    }
   }
 
   #catchSignals(): void {
@@ -110,6 +145,7 @@ export class Agent {
 
   async #stop(): Promise<void> {
     this.#abort.abort()
+    await this.#reloading
     await this.runtime.stop()
     await this.#telemetry?.close()
     await this.#tape?.close()

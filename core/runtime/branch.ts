@@ -11,6 +11,8 @@ import type { PlannedExporter } from '../plan_types.ts'
 import { SERIES_TABLE, type SeriesView } from '../series.ts'
 import type { Account } from './ledger.ts'
 
+type OpenExporter = (plan: PlannedExporter) => Exporter | Promise<Exporter>
+
 /** One batch on its way to the exporter. */
 interface Waiting {
   readonly batch: Batch
@@ -26,22 +28,57 @@ export class Branch {
   taken = 0
   done = 0
   #size = 0
-  readonly #plan: PlannedExporter
-  readonly #exporter: Exporter
+  #plan: PlannedExporter
+  #exporter: Exporter
+  readonly #open: OpenExporter
   readonly #log: Log
   readonly #queue: Waiting[] = []
   /** Newest waiting `series` batch of each pipeline and dictionary: older ones say nothing that it does not. */
   readonly #newest = new Map<SeriesView, Waiting>()
   #running: Promise<void> | undefined
+  /** The attempt under way, and a pause before the next one. */
+  #attempting: Promise<unknown> | undefined
+  #pause: Promise<void> | undefined
   #writing: AbortController | undefined
   #stopping = false
   #wake: (() => void) | undefined
 
-  constructor(plan: PlannedExporter, exporter: Exporter, log: Log) {
+  /** @param open opens the exporter of a plan, for `exchange`. */
+  constructor(plan: PlannedExporter, exporter: Exporter, open: OpenExporter, log: Log) {
     this.id = plan.id
     this.#plan = plan
     this.#exporter = exporter
+    this.#open = open
     this.#log = log
+  }
+
+  get plan(): PlannedExporter {
+    return this.#plan
+  }
+
+  /**
+   * Goes over to an exporter with other options; the queue stays. The old one is closed first, because both may want
+   * the same port or file. @throws what the new one's `open` threw; the old options are then in force again.
+   */
+  async exchange(plan: PlannedExporter): Promise<void> {
+    let resume: () => void = () => undefined
+    this.#pause = new Promise(resolve => {
+      resume = resolve
+    })
+    try {
+      await this.#attempting
+      await this.#exporter.close()
+      try {
+        this.#exporter = await this.#open(plan)
+        this.#plan = plan
+      } catch (error) {
+        this.#exporter = await this.#open(this.#plan)
+        throw error
+      }
+    } finally {
+      this.#pause = undefined
+      resume()
+    }
   }
 
   /** Fill of the queue in units of its sizer. */
@@ -128,15 +165,18 @@ export class Branch {
     const { retry } = this.#plan
     const startMs = performance.now()
     let delayMs = retry.initial_interval
-    for (let attempt = 1; ; attempt++) {
-      const error = await this.#attempt(waiting)
+    for (let attempts = 1; ; attempts++) {
+      await this.#pause
+      const attempt = this.#attempt(waiting)
+      this.#attempting = attempt
+      const error = await attempt
       if (!error) return 'out'
       const elapsedMs = performance.now() - startMs
       const spread = 1 + retry.randomization_factor * (2 * Math.random() - 1)
       const waitMs = Math.max(delayMs * spread, error.afterMs ?? 0)
       const late = retry.max_elapsed_time > 0 && elapsedMs + waitMs > retry.max_elapsed_time
       if (!error.retryable || !retry.enabled || late || this.#stopping) {
-        const fields = { rows: waiting.batch.length, table: waiting.batch.table, attempts: attempt }
+        const fields = { rows: waiting.batch.length, table: waiting.batch.table, attempts }
         this.#log.error(`batch dropped: ${error.message}`, fields)
         return 'failed'
       }

@@ -7,25 +7,27 @@
 import type { Plan, PlannedPipeline } from '../plan_types.ts'
 import type { WorkerDefinition, WorkerPipeline, WorkerStage } from './messages.ts'
 
+/** A number for the series dictionary of every stage, the same through every reload. */
+export class DictionaryNumbers {
+  readonly #numbers = new Map<string, number>()
+
+  of(pipeline: string, processor: string): number {
+    const key = `${pipeline}\n${processor}`
+    const number = this.#numbers.get(key) ?? this.#numbers.size + 1
+    this.#numbers.set(key, number)
+    return number
+  }
+}
+
 export class Routes {
   readonly #plan: Plan
   readonly #byName: Map<string, PlannedPipeline>
-  /** Dictionary number of every stage by `pipeline\nprocessor`. */
-  readonly #dictionaries = new Map<string, number>()
+  readonly #numbers: DictionaryNumbers
 
-  constructor(plan: Plan, firstDictionary = 1) {
+  constructor(plan: Plan, numbers: DictionaryNumbers) {
     this.#plan = plan
     this.#byName = new Map(plan.pipelines.map(pipeline => [pipeline.name, pipeline]))
-    let next = firstDictionary
-    for (const pipeline of plan.pipelines) {
-      for (const { id } of pipeline.stages) {
-        this.#dictionaries.set(`${pipeline.name}\n${id}`, next++)
-      }
-    }
-  }
-
-  get dictionaries(): readonly number[] {
-    return [...this.#dictionaries.values()]
+    this.#numbers = numbers
   }
 
   pipeline(name: string): PlannedPipeline {
@@ -82,7 +84,7 @@ export class Routes {
         const processor = this.#plan.processors.find(planned => planned.id === id)
         if (!processor) throw new Error(`no processor ${id}`)
         const { type, config } = processor
-        const dictionary = this.#dictionaries.get(`${pipeline.name}\n${id}`) ?? 0
+        const dictionary = this.#numbers.of(pipeline.name, id)
         return { id, type, config, accepts, dictionary }
       }),
       readers: inside.map(reader => reader.name),

@@ -1,23 +1,22 @@
 /**
- * The running graph: one shared tick that reads receivers, hands batches to workers, spreads what comes back
- * over the exporters' branches, and ends in one sequence in which nothing is left behind.
+ * The running agent's one timer: it reads receivers, lets batches go to workers once a second, starts and stops
+ * everything in one sequence, and exchanges the parts that a new configuration changed.
  */
-import type { Batch } from '../batch.ts'
-import { unpackBatch } from '../batch.ts'
-import type { Feed, Host, Log } from '../contract.ts'
+import type { Host, Log } from '../contract.ts'
 import { isEnvironmentError } from '../errors.ts'
-import type { Plan, Planned, PlannedReceiver } from '../plan_types.ts'
-import { Branch } from './branch.ts'
+import type { Plan, Planned, PlannedExporter } from '../plan_types.ts'
+import type { Branch } from './branch.ts'
+import { Graph } from './graph.ts'
 import type { Ledger } from './ledger.ts'
-import type { TaskResult } from './messages.ts'
 import { Reading } from './reading.ts'
-import { Routes } from './routes.ts'
-import { SeriesBooks } from './series_books.ts'
-import { WorkerLink } from './worker_link.ts'
+import { DictionaryNumbers, Routes } from './routes.ts'
+import type { WorkerLink } from './worker_link.ts'
 
-/** The one timer: receivers are read this often, workers get what has gathered every fifth time. */
+/** Receivers are read this often, workers get what has gathered every fifth time. */
 const TICK_MS = 200
 const TICKS_PER_HAND_OFF = 5
+/** A worker that has not answered for this long is not ready. */
+const SILENCE_MAX_MS = 10_000
 
 export interface RuntimeOptions {
   readonly log: (id: string) => Log
@@ -27,113 +26,96 @@ export interface RuntimeOptions {
 
 export class Runtime {
   readonly ledger: Ledger
-  readonly #plan: Plan
+  readonly graph: Graph
   readonly #options: RuntimeOptions
-  readonly #routes: Routes
-  readonly #books = new SeriesBooks()
-  readonly #links = new Map<string, WorkerLink>()
-  readonly #feeds: Feed[] = []
-  readonly branches = new Map<string, Branch>()
-  readonly readings: readonly Reading[]
-  readonly #log: Log
+  readonly #numbers = new DictionaryNumbers()
+  #plan: Plan
+  #readings = new Map<string, Reading>()
   #timer: NodeJS.Timeout | undefined
   #ticks = 0
-  #stopped = false
-  #lastHandOffMs = 0
-  #onEnded: (() => void) | undefined
+  #halted = true
+  #onEnded: () => void = () => undefined
 
   constructor(plan: Plan, ledger: Ledger, options: RuntimeOptions) {
     this.#plan = plan
     this.ledger = ledger
     this.#options = options
-    this.#routes = new Routes(plan)
-    this.#log = options.log('service')
-    this.readings = plan.receivers.map(
-      receiver => new Reading(receiver, ledger, options.log(receiver.id)),
-    )
+    this.graph = new Graph(new Routes(plan, this.#numbers), {
+      ledger,
+      log: options.log,
+      host: planned => options.host(planned, () => undefined),
+    })
   }
 
-  /** Opens exporters, workers, feeds and receivers, in this order. @throws what makes a start senseless. */
+  /** Opens exporters, feeds, workers and receivers, in this order. @throws what makes a start senseless. */
   async start(onEnded: () => void): Promise<void> {
     this.#onEnded = onEnded
+    const { graph } = this
     for (const planned of this.#plan.exporters) {
-      const host = this.#options.host(planned, () => undefined)
-      const exporter = await planned.definition.open(planned.config as never, host)
-      this.branches.set(planned.id, new Branch(planned, exporter, this.#options.log(planned.id)))
+      graph.branches.set(planned.id, await graph.openBranch(planned))
     }
-    for (const [name, definition] of this.#routes.workers()) {
-      const link = new WorkerLink(name, definition, this.ledger, this.#log, {
-        result: result => this.#takeResult(result),
-        died: dictionaries => {
-          for (const dictionary of dictionaries) this.#books.restart(dictionary)
-        },
-      })
-      this.#links.set(name, link)
+    await graph.startFeeds(this.#plan.processors)
+    for (const [name, definition] of graph.routes.workers()) {
+      graph.links.set(name, await graph.openLink(name, definition))
     }
-    await this.#startFeeds()
-    const nowMs = Date.now()
-    await Promise.all([...this.#links.values()].map(link => link.start(nowMs)))
-    this.#lastHandOffMs = performance.now()
-    await Promise.all(this.readings.map(reading => this.#openReceiver(reading)))
-    if (this.readings.length > 0 && !this.readings.some(reading => reading.isOpen)) {
-      throw new NothingToRead(this.readings)
+    for (const planned of this.#plan.receivers)
+      this.#readings.set(planned.id, this.#reading(planned))
+    await Promise.all([...this.#readings.values()].map(reading => this.#openReceiver(reading)))
+    const readings = [...this.#readings.values()]
+    if (readings.length > 0 && !readings.some(reading => reading.isOpen)) {
+      throw new NothingToRead(readings)
     }
-    this.#timer = setTimeout(() => this.#tick(), 0)
+    this.#run()
   }
 
-  async #startFeeds(): Promise<void> {
-    for (const planned of this.#plan.processors) {
-      const { feed: makeFeed } = planned.definition
-      const links = [...this.#links.values()].filter(link => link.processors.has(planned.id))
-      if (!makeFeed || links.length === 0) continue
-      const host = this.#options.host(planned, () => undefined)
-      const feed = makeFeed.call(planned.definition, planned.config as never, host)
-      this.#feeds.push(feed)
-      for (const link of links) link.addFeed(planned.id, feed)
-      await feed.start(buffer => {
-        for (let at = 0; at < links.length; at++) {
-          const last = at === links.length - 1
-          links[at].update(planned.id, last ? buffer : buffer.slice(0))
-        }
-      })
-    }
+  #reading(planned: Plan['receivers'][number]): Reading {
+    return new Reading(planned, this.ledger, this.#options.log(planned.id))
   }
 
+  /** Opens one; what this machine lacks degrades it, unless it is required. */
   async #openReceiver(reading: Reading): Promise<void> {
     const { plan } = reading
     try {
       await reading.open(this.#options.host(plan, (cause, rows) => reading.lost(cause, rows)))
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
-      reading.degraded = message
+      reading.degraded = error instanceof Error ? error.message : String(error)
       if (plan.required || !isEnvironmentError(error)) throw error
-      this.#options.log(plan.id).warn(`receiver not open, the others run: ${message}`, {
-        remedy: error.remedy,
-      })
+      const fields = { remedy: error.remedy }
+      this.#options.log(plan.id).warn(`not open, the others run: ${reading.degraded}`, fields)
     }
   }
 
   /** True when every required receiver is open and every worker answered lately. */
   ready(): { ok: boolean; reasons: string[] } {
     const reasons: string[] = []
-    if (this.#timer === undefined) reasons.push('not started')
-    for (const { plan, isOpen, degraded } of this.readings) {
+    if (this.#halted) reasons.push('not started')
+    for (const { plan, isOpen, degraded } of this.#readings.values()) {
       if (plan.required && !isOpen) reasons.push(`receiver ${plan.id}: ${degraded ?? 'not open'}`)
     }
-    const silentMs = performance.now() - this.#lastHandOffMs
-    if (this.#links.size > 0 && silentMs > 10_000) {
+    const silentMs = performance.now() - this.graph.answeredMs
+    if (this.graph.links.size > 0 && silentMs > SILENCE_MAX_MS) {
       reasons.push(`pipelines have not ticked for ${Math.round(silentMs / 1000)} s`)
     }
     return { ok: reasons.length === 0, reasons }
   }
 
+  #run(): void {
+    this.#halted = false
+    this.#timer = setTimeout(() => this.#tick(), 0)
+  }
+
+  #halt(): void {
+    this.#halted = true
+    clearTimeout(this.#timer)
+  }
+
   #tick(): void {
-    if (this.#stopped) return
-    this.#ticks++
-    this.#read(this.readings.filter(reading => reading.isOpen))
-    if (this.#ticks % TICKS_PER_HAND_OFF === 0) this.#handOffAll()
-    if (this.readings.length > 0 && this.readings.every(reading => reading.ended)) {
-      this.#onEnded?.()
+    if (this.#halted) return
+    const readings = [...this.#readings.values()]
+    this.#read(readings.filter(reading => reading.isOpen))
+    if (++this.#ticks % TICKS_PER_HAND_OFF === 0) this.graph.handOffAll()
+    if (readings.length > 0 && readings.every(reading => reading.ended)) {
+      this.#onEnded()
       return
     }
     this.#timer = setTimeout(() => this.#tick(), TICK_MS)
@@ -141,161 +123,152 @@ export class Runtime {
 
   /** One slice of each; those with more go on after the event loop had its turn. */
   #read(readings: readonly Reading[]): void {
-    if (this.#stopped) return
+    if (this.#halted) return
     const unfinished = readings.filter(
-      reading =>
-        !this.#paused(reading.plan) &&
-        reading.slice(batch => this.#fromReceiver(reading.plan, batch)),
+      reading => !this.graph.paused(reading.plan.id) && this.#slice(reading),
     )
-    this.#handOffFull()
+    this.graph.handOffFull()
     if (unfinished.length > 0) setImmediate(() => this.#read(unfinished))
   }
 
-  /** Somebody downstream has no room: the kernel's own queue is the next one, and it counts what it loses. */
-  #paused({ id }: PlannedReceiver): boolean {
-    for (const name of this.#routes.workersBehind(id)) if (this.#links.get(name)?.full) return true
-    for (const name of this.#routes.exportersBehind(id)) {
-      if (this.branches.get(name)?.full) return true
+  #slice(reading: Reading): boolean {
+    return reading.slice(batch => this.graph.fromReceiver(reading.plan.id, batch))
+  }
+
+  /** The last reads of these receivers, then their end. */
+  async #finishReceivers(readings: readonly Reading[], deadlineMs: number): Promise<void> {
+    for (const reading of readings) reading.finish()
+    let rest = readings.filter(reading => reading.isOpen)
+    while (rest.length > 0 && performance.now() < deadlineMs) {
+      rest = rest.filter(reading => this.#slice(reading))
     }
-    return false
-  }
-
-  #handOffFull(): void {
-    for (const link of this.#links.values()) if (link.soon && !link.busy) this.#handOff(link)
-  }
-
-  #handOffAll(): void {
-    for (const { dictionary, ids } of this.#books.takeReleased()) {
-      for (const link of this.#links.values()) {
-        if (link.hasDictionary(dictionary)) link.release(dictionary, [...ids])
-      }
-    }
-    for (const link of this.#links.values()) this.#handOff(link)
-  }
-
-  #handOff(link: WorkerLink): void {
-    link.handOff(Date.now())
-  }
-
-  #fromReceiver(plan: PlannedReceiver, batch: Batch): void {
-    this.#dispatch(batch, this.#routes.fromReceiver(plan.id))
-  }
-
-  /** Gives a batch to these pipelines: to workers where they have stages, else to their exporters and readers. */
-  #dispatch(batch: Batch, pipelines: readonly string[]): void {
-    const workers = new Map<string, string[]>()
-    let kept = false
-    const visit = (name: string) => {
-      const worker = this.#routes.workerOf(name)
-      if (worker === null) {
-        kept = this.#deliver(name, batch) || kept
-        for (const reader of this.#routes.readersOnMain(name)) visit(reader)
-        return
-      }
-      const list = workers.get(worker)
-      if (list) list.push(name)
-      else workers.set(worker, [name])
-    }
-    for (const name of pipelines) visit(name)
-    this.#toWorkers(batch, workers, kept)
-  }
-
-  /** All consumers but the last get a copy; a batch that an exporter's queue keeps is copied for every worker. */
-  #toWorkers(batch: Batch, workers: Map<string, string[]>, kept: boolean): void {
-    let left = workers.size
-    for (const [worker, pipelines] of workers) {
-      left--
-      this.#links.get(worker)?.add(batch, pipelines, kept || left > 0)
-    }
-  }
-
-  /** Offers a batch that left a pipeline to its exporters. @returns true when one of them keeps it. */
-  #deliver(pipeline: string, batch: Batch): boolean {
-    let kept = false
-    const series = this.#books.view(pipeline, batch)
-    for (const id of this.#routes.pipeline(pipeline).exporters) {
-      const branch = this.branches.get(id)
-      if (!branch?.wants(batch)) continue
-      branch.offer(batch, series, this.ledger.account('exporter', id, pipeline))
-      kept = true
-    }
-    return kept
-  }
-
-  #takeResult(result: TaskResult): void {
-    this.#lastHandOffMs = performance.now()
-    for (const news of result.news) this.#books.apply(news, this.branches.values())
-    for (const { pipeline, id, rows, seconds } of result.rows) {
-      const account = this.ledger.account('processor', id, pipeline)
-      for (const [outcome, n] of Object.entries(rows) as [keyof typeof rows, number][]) {
-        account.rows[outcome] = outcome === 'held' ? n : account.rows[outcome] + n
-      }
-      account.seconds += seconds
-    }
-    for (const { id, name, n } of result.events) this.ledger.count(id, name, n)
-    for (const { id, level, message, fields } of result.logs) {
-      this.#options.log(id)[level](message, fields)
-    }
-    for (const { pipelines, batch } of result.outputs) this.#returned(pipelines, unpackBatch(batch))
-  }
-
-  #returned(pipelines: readonly string[], batch: Batch): void {
-    this.#books.update(batch)
-    let kept = false
-    for (const name of pipelines) kept = this.#deliver(name, batch) || kept
-    const onward = pipelines.flatMap(name => this.#routes.readersOnMain(name))
-    if (onward.length === 0) return
-    // An exporter of the upstream pipeline may still read this buffer: what goes on is a copy.
-    this.#dispatch(kept ? copyOf(batch) : batch, onward)
+    await Promise.all(readings.map(reading => reading.close()))
   }
 
   /** Reads once more, closes receivers, lets stages put out all they hold, drains exporters within the deadline. */
   async stop(): Promise<void> {
     const deadlineMs = performance.now() + this.#plan.service.shutdown_timeout
-    clearTimeout(this.#timer)
-    for (const reading of this.readings) reading.finish()
-    this.#drainReceivers(deadlineMs)
-    this.#stopped = true
-    await Promise.all(this.readings.map(reading => reading.close()))
-    await Promise.all(this.#feeds.map(feed => feed.close()))
-    await this.#finishWorkers()
-    await Promise.all([...this.branches.values()].map(branch => branch.drain(deadlineMs)))
+    this.#halt()
+    await this.#finishReceivers([...this.#readings.values()], deadlineMs)
+    await this.graph.stopFeeds()
+    await this.graph.finishLinks([...this.graph.links.values()])
+    await Promise.all([...this.graph.branches.values()].map(branch => branch.drain(deadlineMs)))
   }
 
   /**
-   * Stages put out all they hold. What one worker puts out may be for another: rounds go on until nothing waits, at
-   * most one for each pipeline.
+   * Goes over to another plan. Everything new is built first, and only what changed is exchanged: receivers and
+   * exporters with the same configuration go on, a worker is exchanged when any of its pipelines changed.
+   *
+   * @throws what could not be built; the old graph then runs on untouched.
    */
-  async #finishWorkers(): Promise<void> {
-    for (let round = 0; round <= this.#plan.pipelines.length; round++) {
-      for (const link of this.#links.values()) {
-        if (round === 0 || link.waiting) await link.finish(Date.now())
-      }
-    }
-    await Promise.all([...this.#links.values()].map(link => link.close()))
+  async reload(plan: Plan): Promise<void> {
+    const { graph } = this
+    const routes = new Routes(plan, this.#numbers)
+    const news = await this.#build(plan, routes)
+    this.#halt()
+    const old = [...this.#readings.values()].filter(
+      reading => !isSame(reading.plan, plan.receivers),
+    )
+    await this.#finishReceivers(old, performance.now() + plan.service.shutdown_timeout)
+    const kept = routes.workers()
+    const worn = [...graph.links].filter(([name]) => news.links.has(name) || !kept.has(name))
+    await graph.finishLinks(worn.map(([, link]) => link))
+    for (const [name] of worn) graph.links.delete(name)
+    for (const { plan: planned } of old) this.#readings.delete(planned.id)
+    for (const [name, link] of news.links) graph.links.set(name, link)
+    for (const reading of news.readings) this.#readings.set(reading.plan.id, reading)
+    graph.routes = routes
+    this.#plan = plan
+    await graph.stopFeeds(new Set(plan.processors.map(({ id }) => id)))
+    this.#dropBranches(plan)
+    this.#run()
   }
 
-  #drainReceivers(deadlineMs: number): void {
-    let rest = this.readings.filter(reading => reading.isOpen)
-    while (rest.length > 0 && performance.now() < deadlineMs) {
-      rest = rest.filter(reading => reading.slice(batch => this.#fromReceiver(reading.plan, batch)))
+  /** Opens all that is new or changed; undoes it if anything fails. */
+  async #build(plan: Plan, routes: Routes): Promise<News> {
+    const news: News = { links: new Map(), readings: [], branches: [], exchanged: [] }
+    try {
+      await this.#buildParts(plan, routes, news)
+      return news
+    } catch (error) {
+      await this.#unbuild(news)
+      throw error
+    }
+  }
+
+  async #buildParts(plan: Plan, routes: Routes, news: News): Promise<void> {
+    const { graph } = this
+    await graph.startFeeds(plan.processors)
+    for (const [name, definition] of routes.workers()) {
+      const running = graph.links.get(name)?.definition
+      if (JSON.stringify(running) === JSON.stringify(definition)) continue
+      news.links.set(name, await graph.openLink(name, definition))
+    }
+    const had = [...this.#readings.values()].map(reading => reading.plan)
+    for (const planned of plan.receivers) {
+      if (isSame(planned, had)) continue
+      const reading = this.#reading(planned)
+      news.readings.push(reading)
+      await this.#openReceiver(reading)
+    }
+    for (const planned of plan.exporters) {
+      if (graph.branches.has(planned.id)) continue
+      graph.branches.set(planned.id, await graph.openBranch(planned))
+      news.branches.push(planned.id)
+    }
+    for (const planned of plan.exporters) {
+      const branch = graph.branches.get(planned.id)
+      if (!branch || isSame(planned, [branch.plan])) continue
+      const before = branch.plan
+      await branch.exchange(planned)
+      news.exchanged.push({ branch, before })
+    }
+  }
+
+  async #unbuild(news: News): Promise<void> {
+    for (const { branch, before } of news.exchanged) await branch.exchange(before)
+    await Promise.all(news.readings.map(reading => reading.close()))
+    await this.graph.closeLinks([...news.links.values()])
+    for (const id of news.branches) {
+      await this.graph.branches.get(id)?.drain(0)
+      this.graph.branches.delete(id)
+    }
+  }
+
+  /** Exporters that the new plan does not have write what they hold, beside the running graph. */
+  #dropBranches(plan: Plan): void {
+    for (const [id, branch] of this.graph.branches) {
+      if (plan.exporters.some(planned => planned.id === id)) continue
+      this.graph.branches.delete(id)
+      void branch.drain(performance.now() + plan.service.shutdown_timeout)
     }
   }
 }
 
-function copyOf(batch: Batch): Batch {
-  return unpackBatch({ ...batch, buffer: batch.buffer.slice(0) })
+interface News {
+  readonly links: Map<string, WorkerLink>
+  readonly readings: Reading[]
+  /** Ids of exporters that the old plan did not have. */
+  readonly branches: string[]
+  readonly exchanged: { readonly branch: Branch; readonly before: PlannedExporter }[]
 }
 
-/** Not one receiver could be opened; `degraded` of each says why. */
+/** The same component with the same options. */
+function isSame(planned: Planned | PlannedExporter, others: readonly Planned[]): boolean {
+  const other = others.find(({ id }) => id === planned.id)
+  return other !== undefined && plainText(other) === plainText(planned)
+}
+
+function plainText(planned: Planned): string {
+  const { definition: _, ...plain } = planned as Planned & { definition?: unknown }
+  return JSON.stringify(plain)
+}
+
+/** Not one receiver could be opened; the message says why for each. */
 export class NothingToRead extends Error {
   override readonly name = 'EnvironmentError'
-  readonly remedy: string
+  readonly remedy = ''
   constructor(readings: readonly Reading[]) {
-    super(
-      readings.map(({ plan, degraded }) => `receiver ${plan.id}: ${degraded}`).join('\n') ||
-        'no receiver',
-    )
-    this.remedy = ''
+    super(readings.map(({ plan, degraded }) => `receiver ${plan.id}: ${degraded}`).join('\n'))
   }
 }

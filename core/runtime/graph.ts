@@ -1,0 +1,206 @@
+/**
+ * The graph as it runs now: workers, branches, series, and who gets what. It carries batches; it does not read
+ * receivers and keeps no time (`runtime.ts` does).
+ */
+import type { Batch } from '../batch.ts'
+import { unpackBatch } from '../batch.ts'
+import type { Feed, Host, Log } from '../contract.ts'
+import type { Plan, Planned, PlannedExporter } from '../plan_types.ts'
+import { Branch } from './branch.ts'
+import type { Ledger } from './ledger.ts'
+import type { TaskResult, WorkerDefinition } from './messages.ts'
+import type { Routes } from './routes.ts'
+import { SeriesBooks } from './series_books.ts'
+import { WorkerLink } from './worker_link.ts'
+
+export interface GraphOptions {
+  readonly ledger: Ledger
+  readonly log: (id: string) => Log
+  readonly host: (planned: Planned) => Host
+}
+
+export class Graph {
+  routes: Routes
+  readonly branches = new Map<string, Branch>()
+  readonly links = new Map<string, WorkerLink>()
+  /** When a worker last answered, performance.now. */
+  answeredMs = 0
+  readonly #options: GraphOptions
+  readonly #books = new SeriesBooks()
+  readonly #feeds = new Map<string, Feed>()
+  /** Workers that get what feeds send: also those that are only just starting. */
+  readonly #listening = new Set<WorkerLink>()
+
+  constructor(routes: Routes, options: GraphOptions) {
+    this.routes = routes
+    this.#options = options
+  }
+
+  async openBranch(planned: PlannedExporter): Promise<Branch> {
+    const host = this.#options.host(planned)
+    const open = (plan: PlannedExporter) => plan.definition.open(plan.config as never, host)
+    return new Branch(planned, await open(planned), open, this.#options.log(planned.id))
+  }
+
+  /** A worker with its stages open. @throws what a stage's `open` threw; nothing is left running then. */
+  async openLink(name: string, definition: WorkerDefinition): Promise<WorkerLink> {
+    const { ledger, log } = this.#options
+    const link = new WorkerLink(name, definition, ledger, log('service'), {
+      result: result => this.#takeResult(result),
+      died: dictionaries => {
+        for (const dictionary of dictionaries) this.#books.restart(dictionary)
+      },
+    })
+    this.#listening.add(link)
+    try {
+      for (const id of link.processors) {
+        const feed = this.#feeds.get(id)
+        if (feed) link.addFeed(id, feed)
+      }
+      await link.start(Date.now())
+      this.answeredMs = performance.now()
+      return link
+    } catch (error) {
+      await this.closeLinks([link])
+      throw error
+    }
+  }
+
+  /** Starts the feeds of these processors that do not run yet. Before the links that want them. */
+  async startFeeds(processors: Plan['processors']): Promise<void> {
+    for (const planned of processors) {
+      if (!planned.definition.feed || this.#feeds.has(planned.id)) continue
+      const host = this.#options.host(planned)
+      const feed = planned.definition.feed(planned.config as never, host)
+      this.#feeds.set(planned.id, feed)
+      await feed.start(buffer => this.#fromFeed(planned.id, buffer))
+    }
+  }
+
+  #fromFeed(id: string, buffer: ArrayBuffer): void {
+    const links = [...this.#listening].filter(link => link.processors.has(id))
+    for (let at = 0; at < links.length; at++) {
+      links[at].update(id, at === links.length - 1 ? buffer : buffer.slice(0))
+    }
+  }
+
+  async stopFeeds(keep: ReadonlySet<string> = new Set()): Promise<void> {
+    for (const [id, feed] of this.#feeds) {
+      if (keep.has(id)) continue
+      this.#feeds.delete(id)
+      await feed.close()
+    }
+  }
+
+  /** Somebody downstream has no room: the kernel's own queue is the next one, and it counts what it loses. */
+  paused(receiver: string): boolean {
+    for (const name of this.routes.workersBehind(receiver))
+      if (this.links.get(name)?.full) return true
+    for (const name of this.routes.exportersBehind(receiver)) {
+      if (this.branches.get(name)?.full) return true
+    }
+    return false
+  }
+
+  fromReceiver(receiver: string, batch: Batch): void {
+    this.#dispatch(batch, this.routes.fromReceiver(receiver))
+  }
+
+  /** Hand-offs that are worth it before the second is over. */
+  handOffFull(): void {
+    for (const link of this.links.values()) if (link.soon && !link.busy) link.handOff(Date.now())
+  }
+
+  handOffAll(): void {
+    for (const { dictionary, ids } of this.#books.takeReleased()) {
+      for (const link of this.links.values()) {
+        if (link.hasDictionary(dictionary)) link.release(dictionary, [...ids])
+      }
+    }
+    for (const link of this.links.values()) link.handOff(Date.now())
+  }
+
+  /**
+   * These workers' stages put out all they hold. What one puts out may be for another: rounds go on until nothing
+   * waits, at most one for each pipeline.
+   */
+  async finishLinks(links: readonly WorkerLink[]): Promise<void> {
+    const roundsMax = links.reduce((sum, link) => sum + link.definition.pipelines.length, 1)
+    for (let round = 0; round < roundsMax; round++) {
+      for (const link of links) if (round === 0 || link.waiting) await link.finish(Date.now())
+    }
+    await this.closeLinks(links)
+  }
+
+  async closeLinks(links: readonly WorkerLink[]): Promise<void> {
+    for (const link of links) this.#listening.delete(link)
+    await Promise.all(links.map(link => link.close()))
+  }
+
+  /** Gives a batch to these pipelines: to workers where they have stages, else to their exporters and readers. */
+  #dispatch(batch: Batch, pipelines: readonly string[]): void {
+    const workers = new Map<string, string[]>()
+    let kept = false
+    const visit = (name: string) => {
+      const worker = this.routes.workerOf(name)
+      if (worker === null) {
+        kept = this.#deliver(name, batch) || kept
+        for (const reader of this.routes.readersOnMain(name)) visit(reader)
+        return
+      }
+      const list = workers.get(worker)
+      if (list) list.push(name)
+      else workers.set(worker, [name])
+    }
+    for (const name of pipelines) visit(name)
+    this.#toWorkers(batch, workers, kept)
+  }
+
+  /** All consumers but the last get a copy; a batch that an exporter's queue keeps is copied for every worker. */
+  #toWorkers(batch: Batch, workers: Map<string, string[]>, kept: boolean): void {
+    let left = workers.size
+    for (const [worker, pipelines] of workers) {
+      left--
+      this.links.get(worker)?.add(batch, pipelines, kept || left > 0)
+    }
+  }
+
+  /** Offers a batch that left a pipeline to its exporters. @returns true when one of them keeps it. */
+  #deliver(pipeline: string, batch: Batch): boolean {
+    let kept = false
+    const series = this.#books.view(pipeline, batch)
+    for (const id of this.routes.pipeline(pipeline).exporters) {
+      const branch = this.branches.get(id)
+      if (!branch?.wants(batch)) continue
+      branch.offer(batch, series, this.#options.ledger.account('exporter', id, pipeline))
+      kept = true
+    }
+    return kept
+  }
+
+  #takeResult(result: TaskResult): void {
+    this.answeredMs = performance.now()
+    const { ledger, log } = this.#options
+    for (const news of result.news) this.#books.apply(news, this.branches.values())
+    for (const { pipeline, id, rows, seconds } of result.rows) {
+      const account = ledger.account('processor', id, pipeline)
+      for (const [outcome, n] of Object.entries(rows) as [keyof typeof rows, number][]) {
+        account.rows[outcome] = outcome === 'held' ? n : account.rows[outcome] + n
+      }
+      account.seconds += seconds
+    }
+    for (const { id, name, n } of result.events) ledger.count(id, name, n)
+    for (const { id, level, message, fields } of result.logs) log(id)[level](message, fields)
+    for (const { pipelines, batch } of result.outputs) this.#returned(pipelines, unpackBatch(batch))
+  }
+
+  #returned(pipelines: readonly string[], batch: Batch): void {
+    this.#books.update(batch)
+    let kept = false
+    for (const name of pipelines) kept = this.#deliver(name, batch) || kept
+    const onward = pipelines.flatMap(name => this.routes.readersOnMain(name))
+    if (onward.length === 0) return
+    // An exporter of the upstream pipeline may still read this buffer: what goes on is a copy.
+    this.#dispatch(kept ? unpackBatch({ ...batch, buffer: batch.buffer.slice(0) }) : batch, onward)
+  }
+}
