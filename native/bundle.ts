@@ -11,6 +11,7 @@ import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
+import { listFolders } from '../core/registry.ts'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const piscina = dirname(createRequire(import.meta.url).resolve('piscina'))
@@ -42,7 +43,17 @@ const piscinaWorker: Plugin = {
   },
 }
 
-function options(contents: string): BuildOptions {
+/** Workers run processors only: what the others import would be parsed in every thread for nothing. */
+const processorsOnly: Plugin = {
+  name: 'processors-only',
+  setup({ onLoad }) {
+    onLoad({ filter: /[/\\](receivers|exporters)[/\\]\w+[/\\]\w+\.ts$|[/\\]command\.ts$/ }, () => ({
+      contents: 'export default undefined',
+    }))
+  },
+}
+
+function options(name: string, contents: string): BuildOptions {
   return {
     stdin: { contents, resolveDir: root, sourcefile: 'entry.ts', loader: 'ts' },
     absWorkingDir: root,
@@ -53,8 +64,12 @@ function options(contents: string): BuildOptions {
     target: 'node24',
     // An optional dependency of piscina that Fovea does not use.
     external: ['@napi-rs/nice'],
-    plugins: [piscinaWorker],
-    define: { 'import.meta.url': '__url', 'import.meta.main': '__main' },
+    plugins: name === 'worker' ? [processorsOnly] : [piscinaWorker],
+    define: {
+      'import.meta.url': '__url',
+      'import.meta.main': '__main',
+      FOVEA_COMPONENTS: JSON.stringify(listFolders(root)),
+    },
     banner: {
       js: `const __url = require('node:url').pathToFileURL(__filename).href
 const __main = require('node:worker_threads').isMainThread && require.main === module`,
@@ -67,7 +82,7 @@ async function main(): Promise<void> {
   mkdirSync(join(root, 'dist'), { recursive: true })
   const outputs = await Promise.all(
     Object.entries(entries).map(async ([name, contents]) => {
-      const { outputFiles } = await build(options(contents))
+      const { outputFiles } = await build(options(name, contents))
       return [join(root, 'dist', `${name}.cjs`), outputFiles![0]!.contents] as const
     }),
   )
