@@ -4,6 +4,8 @@
  * Receivers, ours and third parties' (`fovea/native`), import this file and nothing below it.
  */
 import { type KernelOptions, RunningKernel } from './kernel.ts'
+import { RecordingKernel } from './record.ts'
+import { ReplayedKernel } from './replay.ts'
 import type { Kernel, KernelHost } from './types.ts'
 
 export type { KernelOptions } from './kernel.ts'
@@ -12,10 +14,14 @@ export { u64 } from './layout.ts'
 export * from './types.ts'
 
 /**
- * The kernel that a component sees.
+ * The kernel that a component sees: the running one, recorded when the host has a tape to write to,
+ * or its twin when the host has one to replay.
  *
  * Opens nothing yet: what the machine lacks is thrown by the call that needs it, as a KernelError.
  */
 export function openKernel(host: KernelHost, options: KernelOptions = {}): Kernel {
-  return new RunningKernel(host, options)
+  const { tape } = host
+  if (tape?.mode === 'replay') return new ReplayedKernel(host, tape)
+  const kernel = new RunningKernel(host, options)
+  return tape ? new RecordingKernel(kernel, tape) : kernel
 }
