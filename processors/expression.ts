@@ -34,30 +34,37 @@ export interface Scope {
 export function compile(
   kernel: Kernel,
   path: string,
-  { source, tree }: Expression,
+  expression: Expression,
   type: 'number' | 'boolean',
 ): string {
-  refuseUnknown(kernel.columns, source, tree)
+  const { source, tree } = expression
+  refuseMissing(missingIn(kernel.columns, expression))
   const fail = (at: Tree, message: string) => expressionError(path, source, at.start, message)
   const scope: Scope = { kernel, path, source, fail }
   return expect(scope, tree, type).code
 }
 
 /** Names of all columns that an expression reads. */
-export function columnsOf(tree: Tree): string[] {
+function columnsOf(tree: Tree): string[] {
   if ('name' in tree) return [tree.name]
   return 'of' in tree ? [...new Set(tree.of.flatMap(columnsOf))] : []
 }
 
-function refuseUnknown(columns: Columns, source: string, tree: Tree): void {
-  const missing = columnsOf(tree).filter(name => !Object.hasOwn(columns, name))
-  if (missing.length === 0) return
-  const say = (name: string) => {
-    const at = find(tree, name)
+/** Columns that an expression reads and a table lacks, each with a sentence that says where. */
+export function missingIn(columns: Columns, { source, tree }: Expression): Map<string, string> {
+  const missing = new Map<string, string>()
+  for (const name of columnsOf(tree)) {
+    if (Object.hasOwn(columns, name)) continue
     const near = didYouMean(name, Object.keys(columns))
-    return `column ${name} (at character ${at + 1} of "${source}")${near}`
+    missing.set(name, `${name} (at character ${find(tree, name) + 1} of "${source}")${near}`)
   }
-  throw new MissingColumns(missing, `needs ${missing.map(say).join('; ')}`)
+  return missing
+}
+
+/** @throws MissingColumns when there are any. */
+export function refuseMissing(missing: ReadonlyMap<string, string>): void {
+  if (missing.size === 0) return
+  throw new MissingColumns([...missing.keys()], `needs ${[...missing.values()].join('; ')}`)
 }
 
 /** Offset of the first use of a column. */
