@@ -10,7 +10,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type BuildOptions, build, type Plugin } from 'esbuild'
+import { type BuildFailure, type BuildOptions, build, type Plugin } from 'esbuild'
 import { listFolders } from '../core/registry.ts'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
@@ -22,7 +22,13 @@ const entries = {
   agent: `
     export * from './core/index.ts'
     export * as native from './native/index.ts'
-    import './core/main.ts'`,
+    import { main } from './core/main.ts'
+    if (require.main === module) {
+      const out = text => process.stdout.write(text)
+      const err = text => process.stderr.write(text)
+      main(process.argv.slice(2), { out, err, cwd: process.cwd(), env: process.env })
+        .then(code => { process.exitCode = code })
+    }`,
   // A worker thread starts with piscina's own file, which then requires our handlers: the same file,
   // so it finds this very module instance.
   worker: `
@@ -67,13 +73,13 @@ function options(name: string, contents: string): BuildOptions {
     plugins: name === 'worker' ? [processorsOnly] : [piscinaWorker],
     define: {
       'import.meta.url': '__url',
-      'import.meta.main': '__main',
+      // Inside a bundle core/main.ts is a module like any other: the entry above starts it.
+      'import.meta.main': 'false',
       FOVEA_COMPONENTS: JSON.stringify(listFolders(root)),
     },
-    banner: {
-      js: `const __url = require('node:url').pathToFileURL(__filename).href
-const __main = require('node:worker_threads').isMainThread && require.main === module`,
-    },
+    banner: { js: "const __url = require('node:url').pathToFileURL(__filename).href" },
+    // A pattern of the registry that nothing matches, such as commands of receivers, is no mistake.
+    logOverride: { 'empty-glob': 'silent' },
     logLevel: 'warning',
   }
 }
@@ -93,4 +99,10 @@ async function main(): Promise<void> {
   }
 }
 
-await main()
+try {
+  await main()
+} catch (error) {
+  // esbuild has printed its own errors, with the place.
+  if (!(error as Partial<BuildFailure>).errors) throw error
+  process.exitCode = 1
+}
