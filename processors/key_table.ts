@@ -12,7 +12,7 @@ export class KeyTable {
   readonly width: number
   /** Entries are below this; owners' arrays must be as long. Doubles when full. */
   capacity = FIRST_CAPACITY
-  /** Living entries. */
+  /** Entries that a key leads to. */
   size = 0
   /** Every entry ever used is below this. */
   end = 1
@@ -47,8 +47,7 @@ export class KeyTable {
 
   /** A new entry for a key that `find` did not find. `capacity` may have grown afterwards. */
   add(words: Uint32Array, at: number, hash: number): number {
-    const entry = this.#free.pop() ?? this.end++
-    if (entry >= this.capacity) this.#grow()
+    const entry = this.reserve()
     const { width } = this
     for (let word = 0; word < width; word++) this.keys[entry * width + word] = words[at + word]
     this.hashes[entry] = hash
@@ -59,6 +58,24 @@ export class KeyTable {
 
   /** The entry's number may be given to another key at once. */
   remove(entry: number): void {
+    this.unlink(entry)
+    this.release(entry)
+  }
+
+  /** A number that no key leads to. `capacity` may have grown afterwards. */
+  reserve(): number {
+    const entry = this.#free.pop() ?? this.end++
+    if (entry >= this.capacity) this.#grow()
+    return entry
+  }
+
+  /** Takes back a number that no key leads to. */
+  release(entry: number): void {
+    this.#free.push(entry)
+  }
+
+  /** The key leads nowhere any more; the number stays taken until `release`. */
+  unlink(entry: number): void {
     const { index, hashes } = this
     const mask = index.length - 1
     let hole = hashes[entry] & mask
@@ -75,7 +92,6 @@ export class KeyTable {
       }
     }
     index[hole] = 0
-    this.#free.push(entry)
     this.size--
   }
 
