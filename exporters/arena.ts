@@ -23,6 +23,7 @@ export class Arena {
   put(id: number, source: Uint8Array, length: number): void {
     if (id >= this.#lengthOf.length) this.#grow(id + 1)
     this.drop(id)
+    if (length === 0) return
     if (this.#dead > this.#live + CHUNK_BYTES) this.#compact()
     this.#place(id, length)
     this.#chunks[this.#chunkOf[id]].set(source.subarray(0, length), this.#offsetOf[id])
