@@ -1,7 +1,7 @@
 /**
- * Addresses as text, written straight from the 16 bytes of an `address` column into an output buffer.
- * IPv4-mapped addresses are dotted, all others follow RFC 5952. Exporters that print rows share it, because
- * making a string per row first would cost more than the rest of the row.
+ * Addresses as text, written straight from the 16 bytes of an `address` column into an output
+ * buffer. IPv4-mapped addresses are dotted, all others follow RFC 5952. Exporters that print rows
+ * share it, because making a string per row first would cost more than the rest of the row.
  */
 
 /** Longest text: eight groups of four digits. */
@@ -24,7 +24,10 @@ export function isNoAddress(from: Uint8Array, at: number): boolean {
   return true
 }
 
-/** Writes the address as ASCII at `to`; returns the position after it. Needs ADDRESS_TEXT_MAX bytes of room. */
+/**
+ * Writes the address as ASCII at `to`; returns the position after it. Needs ADDRESS_TEXT_MAX bytes
+ * of room.
+ */
 export function writeAddress(into: Uint8Array, to: number, from: Uint8Array, at: number): number {
   return isIpv4(from, at) ? writeIpv4(into, to, from, at + 12) : writeIpv6(into, to, from, at)
 }

@@ -1,8 +1,9 @@
 /**
- * The pipeline for people: on a terminal a small table that is drawn again in place, on a pipe plain lines.
+ * The pipeline for people: on a terminal a small table that is drawn again in place, on a pipe
+ * plain lines.
  *
- * It shows what the agent sees (totals, drops, the largest flows) and what the agent costs. It never holds
- * rows up: a batch is added to a few sums and is done, drawing happens on a timer.
+ * It shows what the agent sees (totals, drops, the largest flows) and what the agent costs. It
+ * never holds rows up: a batch is added to a few sums and is done, drawing happens on a timer.
  */
 import type { Batch, Columns, ConfigOf, ConfigSpec, Host } from '../../core/index.ts'
 import { defineExporter, PermanentError } from '../../core/index.ts'
@@ -30,8 +31,7 @@ const CONFIG = {
     type: 'string',
     enum: ['summary', 'flows'],
     default: 'summary',
-    description:
-      'What a pipe or a file gets each interval: one line, or that and one for each of the top flows.',
+    description: 'What a pipe gets each interval: one line, or that and one for each top flow.',
   },
 } as const satisfies ConfigSpec
 type Config = ConfigOf<typeof CONFIG>

@@ -1,6 +1,6 @@
 /**
- * The rows with the largest values of a batch, in one pass and without allocation: a binary heap of fixed
- * size whose root is the smallest value that still belongs.
+ * The rows with the largest values of a batch, in one pass and without allocation: a binary heap of
+ * fixed size whose root is the smallest value that still belongs.
  */
 
 /** Used again for every batch: `clear`, `offer` each row, read `rows`. */

@@ -1,6 +1,6 @@
 /**
- * What an endpoint, a protocol and a state are called on the screen. The best name that the columns hold
- * wins: pod, then service, workload, node, external host name; else the address.
+ * What an endpoint, a protocol and a state are called on the screen. The best name that the columns
+ * hold wins: pod, then service, workload, node, external host name; else the address.
  */
 import type { Batch } from '../../core/index.ts'
 import { addressText, isIpv4 } from '../address.ts'

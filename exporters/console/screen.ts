@@ -1,6 +1,6 @@
 /**
- * Lines on a terminal or a pipe. On a terminal the last lines are drawn again in place; what others write to
- * the same terminal (the agent's log) goes above them, and stays.
+ * Lines on a terminal or a pipe. On a terminal the last lines are drawn again in place; what others
+ * write to the same terminal (the agent's log) goes above them, and stays.
  */
 import type { Others, Terminal } from './terminal.ts'
 
@@ -54,7 +54,9 @@ export class Screen {
     return true
   }
 
-  /** Waits for what is being written and lets the terminal go. The last picture stays. Safe twice. */
+  /**
+   * Waits for what is being written and lets the terminal go. The last picture stays. Safe twice.
+   */
   async close(): Promise<void> {
     this.#stopResize?.()
     if (this.#inFlight) {

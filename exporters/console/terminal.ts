@@ -1,9 +1,10 @@
 /**
  * Where the console writes: a terminal whose last lines it draws again, or a pipe that takes lines.
  *
- * Nothing is left to restore: no alternate screen, no scrolling region, and the cursor is hidden within one
- * write only, so that even `kill -9` leaves a usable terminal. A reader that does not read (Ctrl-S, a paused
- * `less`) stalls one write in the thread pool and never the agent: frames that come meanwhile are left out.
+ * Nothing is left to restore: no alternate screen, no scrolling region, and the cursor is hidden
+ * within one write only, so that even `kill -9` leaves a usable terminal. A reader that does not
+ * read (Ctrl-S, a paused `less`) stalls one write in the thread pool and never the agent: frames
+ * that come meanwhile are left out.
  */
 import { write, writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
@@ -56,7 +57,10 @@ export function standardOutput(): Terminal {
   }
 }
 
-/** By descriptor and in the thread pool, because `process.stdout.write` blocks the event loop on pipes and terminals. */
+/**
+ * By descriptor and in the thread pool, because `process.stdout.write` blocks the event loop on
+ * pipes and terminals.
+ */
 function writeAll(bytes: Buffer, done: (error?: NodeJS.ErrnoException) => void): void {
   write(STDOUT, bytes, 0, bytes.length, null, (error, written) => {
     if (error?.code === 'EAGAIN') setTimeout(() => writeAll(bytes, done), AGAIN_MS).unref()

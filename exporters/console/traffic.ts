@@ -1,9 +1,10 @@
 /**
  * What the console shows, taken from the rows as they come: exact totals, and the largest flows.
  *
- * A node may report ten thousand flows a second and a terminal shows ten. So each batch gives its largest rows
- * to a small heap, and only those get names and keys. Rates are means over the last three intervals that had
- * rows, measured between arrivals: a reader that ticks beside ours by a moment makes no rate jump.
+ * A node may report ten thousand flows a second and a terminal shows ten. So each batch gives its
+ * largest rows to a small heap, and only those get names and keys. Rates are means over the last
+ * three intervals that had rows, measured between arrivals: a reader that ticks beside ours by a
+ * moment makes no rate jump.
  */
 import type { Batch } from '../../core/index.ts'
 import { isNoAddress } from '../address.ts'
@@ -66,7 +67,10 @@ export class Traffic {
     this.#beganMs = nowMs
   }
 
-  /** Takes rows of `drops`, and of the one table that totals are made of: `flows`, or whichever came first. */
+  /**
+   * Takes rows of `drops`, and of the one table that totals are made of: `flows`, or whichever came
+   * first.
+   */
   add(batch: Batch, nowMs: number): void {
     this.#lastMs = nowMs
     this.#lost += batch.lost
@@ -74,7 +78,9 @@ export class Traffic {
     else if (this.#counts(batch.table)) this.#addTraffic(batch)
   }
 
-  /** Ends an interval if rows came in it, or if none came for so long that rates must fall to zero. */
+  /**
+   * Ends an interval if rows came in it, or if none came for so long that rates must fall to zero.
+   */
   tick(nowMs: number): void {
     const silent = nowMs - this.#lastMs > WINDOW * this.#intervalMs
     if (this.#lastMs === this.#beganMs && !silent) return

@@ -1,4 +1,6 @@
-/** Numbers as people read them: three digits, decimal prefixes, and times in the two largest units. */
+/**
+ * Numbers as people read them: three digits, decimal prefixes, and times in the two largest units.
+ */
 
 const PREFIXES = ['', 'k', 'M', 'G', 'T', 'P']
 

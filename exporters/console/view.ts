@@ -104,7 +104,8 @@ function title(agent: Agent, frame: Frame, paint: Paint): string {
   const cost = `cpu ${percent(agent.cpu)}  rss ${mebibytes(agent.rssBytes)}`
   const left = fit(`${name}${where}`, frame.width - cost.length - 2)
   const gap = ' '.repeat(Math.max(1, width(frame) - left.length - cost.length))
-  return `${paint('bold', left.slice(0, name.length))}${left.slice(name.length)}${gap}${paint('dim', cost)}`
+  const [bold, plain] = [left.slice(0, name.length), left.slice(name.length)]
+  return `${paint('bold', bold)}${plain}${gap}${paint('dim', cost)}`
 }
 
 function totals(agent: Agent, rates: Rates, frame: Frame, paint: Paint): string {

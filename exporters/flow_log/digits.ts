@@ -1,13 +1,15 @@
 /**
- * Decimal digits and short byte runs, written straight into an output buffer. `String(value)` allocates a
- * string for each cell; these write a 16-digit time in a few nanoseconds.
+ * Decimal digits and short byte runs, written straight into an output buffer. `String(value)`
+ * allocates a string for each cell; these write a 16-digit time in a few nanoseconds.
  */
 
 /** Widest decimal of a double that JavaScript prints: `-2.2250738585072014e-308`. */
 export const NUMBER_MAX = 24
 const HALF = 1e8
 const MINUS = 0x2d
-/** Longer runs are left to the engine's memcpy, whose call costs about as much as this many bytes. */
+/**
+ * Longer runs are left to the engine's memcpy, whose call costs about as much as this many bytes.
+ */
 const LOOP_MAX = 48
 
 /** Copies `from[start, end)` to `at`; returns the position after it. */

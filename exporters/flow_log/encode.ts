@@ -1,9 +1,9 @@
 /**
  * Rows -> JSON lines, as bytes in one buffer that is used again.
  *
- * A node with ten thousand flows writes as many lines a minute, on the thread that also reads the kernel. So a
- * line is written column by column as ASCII, without an object or a string per row; each distinct text of a
- * batch is escaped once.
+ * A node with ten thousand flows writes as many lines a minute, on the thread that also reads the
+ * kernel. So a line is written column by column as ASCII, without an object or a string per row;
+ * each distinct text of a batch is escaped once.
  */
 import type { Batch, BytesColumn, Columns } from '../../core/index.ts'
 import { ADDRESS_TEXT_MAX, isNoAddress, writeAddress } from '../address.ts'
@@ -68,7 +68,10 @@ export class RowEncoder {
   #textEnd: Uint32Array = new Uint32Array(0)
   #minute = Number.NaN
 
-  /** `chunk`: `encode` returns as soon as this many bytes are there, so that one write never holds the thread for long. */
+  /**
+   * `chunk`: `encode` returns as soon as this many bytes are there, so that one write never holds
+   * the thread for long.
+   */
   constructor(omitEmpty: boolean, chunk = 256 << 10) {
     this.#omitEmpty = omitEmpty
     this.#chunk = chunk
@@ -161,7 +164,9 @@ export class RowEncoder {
     return copy(this.#buffer, at, this.#textBytes, from, this.#textEnd[id])
   }
 
-  /** Escapes every distinct text once; returns the bytes that a row of the longest ones would take. */
+  /**
+   * Escapes every distinct text once; returns the bytes that a row of the longest ones would take.
+   */
   #encodeText(text: readonly string[]): number {
     if (this.#textEnd.length < text.length) this.#textEnd = new Uint32Array(2 * text.length)
     let at = 0

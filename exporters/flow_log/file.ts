@@ -1,7 +1,8 @@
 /**
- * One growing file of lines that survives what happens to log files: a process killed in the middle of a line,
- * a full disk, a log rotator that renames the file away. Only whole lines count as written, and a file that
- * holds a torn one is cut back to its last newline before anything is added.
+ * One growing file of lines that survives what happens to log files: a process killed in the middle
+ * of a line, a full disk, a log rotator that renames the file away. Only whole lines count as
+ * written, and a file that holds a torn one is cut back to its last newline before anything is
+ * added.
  */
 
 import type { FileHandle } from 'node:fs/promises'
@@ -45,7 +46,9 @@ export class LogFile {
     this.#notice = notice
   }
 
-  /** Opens the file if need be, and again if `path` names another file than the one that is open. */
+  /**
+   * Opens the file if need be, and again if `path` names another file than the one that is open.
+   */
   async follow(): Promise<void> {
     if (this.#handle !== undefined) {
       const there = await stat(this.path).catch(() => undefined)

@@ -1,8 +1,8 @@
 /**
  * Rows as JSON lines in a file: the record that every log shipper, `jq` and `grep` can read.
  *
- * The file is rotated by size and age, its predecessors are compressed in the background. A full disk is a
- * retry, not a crash, and what was written before it is not written twice.
+ * The file is rotated by size and age, its predecessors are compressed in the background. A full
+ * disk is a retry, not a crash, and what was written before it is not written twice.
  */
 import { resolve } from 'node:path'
 import type { Batch, Columns, ConfigOf, ConfigSpec, Host } from '../../core/index.ts'
@@ -205,7 +205,10 @@ class FlowLog {
     this.#rotated.tidy()
   }
 
-  /** At start, what only the operator can mend is an error; what may pass by itself is retried with the first batch. */
+  /**
+   * At start, what only the operator can mend is an error; what may pass by itself is retried with
+   * the first batch.
+   */
   #explain(error: NodeJS.ErrnoException): void {
     const path = this.#path
     const remedies: Record<string, string> = {

@@ -1,7 +1,7 @@
 /**
- * The files that were rotated away: their names, how many are kept, and their compression, which streams in
- * the background so that the writer never waits for it. Names carry the time of rotation, so that no file is
- * ever renamed twice and their order is their name's.
+ * The files that were rotated away: their names, how many are kept, and their compression, which
+ * streams in the background so that the writer never waits for it. Names carry the time of
+ * rotation, so that no file is ever renamed twice and their order is their name's.
  */
 import { createReadStream, createWriteStream, existsSync } from 'node:fs'
 import { readdir, rename, rm } from 'node:fs/promises'

@@ -1,7 +1,7 @@
 /**
- * Plays a tape that `fovea run --record FILE` wrote: the recorded receivers run again, over the answers that the
- * kernel gave then. Everything behind them cannot tell the difference, so a whole configuration can be tried, shown
- * and tested without a kernel, without rights, on any machine.
+ * Plays a tape that `fovea run --record FILE` wrote: the recorded receivers run again, over the
+ * answers that the kernel gave then. Everything behind them cannot tell the difference, so a whole
+ * configuration can be tried, shown and tested without a kernel, without rights, on any machine.
  */
 import { join } from 'node:path'
 import type {
@@ -119,7 +119,7 @@ function tablesOf(config: Config, tape: TapeReader): Tables {
     for (const [name, columns] of Object.entries(own)) {
       if (tables[name] && !sameColumns(tables[name], columns)) {
         throw new ConfigError(
-          `the tape's streams differ in the columns of "${name}" (seen in ${id}); choose one with "stream"`,
+          `the streams differ in the columns of ${name} (seen in ${id}); choose one with "stream"`,
         )
       }
       tables[name] = columns

@@ -1,6 +1,6 @@
 /**
- * One recorded receiver at play: the real receiver's code over the recorded answers, and the question when
- * its next answer is due.
+ * One recorded receiver at play: the real receiver's code over the recorded answers, and the
+ * question when its next answer is due.
  */
 import type {
   Batch,
@@ -12,8 +12,8 @@ import type {
 } from '../../core/index.ts'
 
 /**
- * When answers are due and none is taken for this long, the rest of the stream is left: a receiver of today may
- * ask less than the one that was recorded.
+ * When answers are due and none is taken for this long, the rest of the stream is left: a receiver
+ * of today may ask less than the one that was recorded.
  */
 const STALL_MS = 2000
 
@@ -90,8 +90,9 @@ export class Player {
   }
 
   /**
-   * The next batch of what is due at `dueMs`. Asks again while the receiver takes answers without giving rows.
-   * At the end of the stream the receiver is told to finish, and is read to its last row.
+   * The next batch of what is due at `dueMs`. Asks again while the receiver takes answers without
+   * giving rows. At the end of the stream the receiver is told to finish, and is read to its last
+   * row.
    */
   read(rowsMax: number, untilMs: number, nowMs: number): Batch | null {
     while (!this.done) {

@@ -1,6 +1,6 @@
 /**
- * The console over a terminal that is a test's own: what is drawn again, what happens when others write to
- * the same screen, when the reader is slow, and when it goes away.
+ * The console over a terminal that is a test's own: what is drawn again, what happens when others
+ * write to the same screen, when the reader is slow, and when it goes away.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
@@ -32,7 +32,10 @@ const FLOW = {
   bytes: 500,
 }
 
-/** Keeps what was written; `stalled` leaves writes without an answer, as a reader does that does not read. */
+/**
+ * Keeps what was written; `stalled` leaves writes without an answer, as a reader does that does not
+ * read.
+ */
 class FakeTerminal implements Terminal {
   readonly isTty: boolean
   readonly written: string[] = []

@@ -1,6 +1,6 @@
 /**
- * Batches of flow rows for tests, written as plain values. Addresses are given as text, so that what an
- * exporter prints can be compared with what was put in.
+ * Batches of flow rows for tests, written as plain values. Addresses are given as text, so that
+ * what an exporter prints can be compared with what was put in.
  */
 import { isIPv4 } from 'node:net'
 import type { Batch, BytesColumn, Columns } from '../../core/index.ts'

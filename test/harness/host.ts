@@ -1,6 +1,6 @@
 /**
- * A host for one component on its own: keeps what it logged and counted, so that a test can assert it.
- * Everything else is what core gives, without a runtime around it.
+ * A host for one component on its own: keeps what it logged and counted, so that a test can assert
+ * it. Everything else is what core gives, without a runtime around it.
  */
 import { join } from 'node:path'
 import { metrics } from '@opentelemetry/api'

@@ -1,6 +1,6 @@
 /**
- * Replay over tapes that core's own writer made: the rows that were recorded come out again, in their order and
- * at their times, and a tape that is wrong says so.
+ * Replay over tapes that core's own writer made: the rows that were recorded come out again, in
+ * their order and at their times, and a tape that is wrong says so.
  */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
@@ -23,7 +23,10 @@ const COLUMNS = { time_us: 'number', value: 'number' } as const
 const folder = mkdtempSync(join(tmpdir(), 'replay_'))
 after(() => rmSync(folder, { recursive: true, force: true }))
 
-/** The world of these tests: each question is answered by the next number; `finish` asks for the last one. */
+/**
+ * The world of these tests: each question is answered by the next number; `finish` asks for the
+ * last one.
+ */
 const counter = defineReceiver({
   summary: 'Numbers from outside',
   stability: 'stable',
@@ -134,7 +137,7 @@ test('several streams keep the order of their times', async () => {
   assert.deepEqual(await play(replayed), ['a:1', 'b:1', 'b:2', 'a:2', 'b:3'])
 })
 
-test('one stream can be chosen, and a stream that is not there is named with those that are', async () => {
+test('one stream can be chosen; one that is not there is named with those that are', async () => {
   const path = await record(['a', 'b'])
   const { replayed } = await open({ path, stream: 'b' })
   assert.deepEqual(await play(replayed), ['b:1'])
@@ -152,7 +155,7 @@ test('at recorded speed no row comes before its time', async () => {
   assert.ok(performance.now() - started >= 120)
 })
 
-test('a stop in the middle ends there: what is held comes, the rest of the tape does not', async () => {
+test('a stop in the middle ends there, without the rest of the tape', async () => {
   const path = await record(['a', 'a', 'a', 'a'], { finish: true })
   const { replayed } = await open({ path })
   assert.ok(replayed.read(1))
@@ -174,7 +177,7 @@ test('emits is what the tape says, and streams that differ must be chosen', () =
   const config = { path, speed: 'max', stream: undefined } as const
   assert.deepEqual(emits(config), { flows: COLUMNS, drops: COLUMNS })
   writeFileSync(path, header({ time_us: 'number' }))
-  assert.throws(() => emits(config), /differ in the columns of "flows" \(seen in b\)/)
+  assert.throws(() => emits(config), /differ in the columns of flows \(seen in b\)/)
   assert.deepEqual(emits({ ...config, stream: 'a' }), { flows: COLUMNS })
 })
 

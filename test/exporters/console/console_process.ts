@@ -1,4 +1,7 @@
-/** A process with a real console, made-up flows and ten log lines on stderr; ends after argv[2] milliseconds. */
+/**
+ * A process with a real console, made-up flows and ten log lines on stderr; ends after argv[2]
+ * milliseconds.
+ */
 import consoleExporter from '../../../exporters/console/index.ts'
 import { batchOf } from '../../harness/flow_batch.ts'
 import { testHost } from '../../harness/host.ts'

@@ -1,4 +1,6 @@
-/** The sums behind the console: totals that count once, rates over real time, and the largest flows. */
+/**
+ * The sums behind the console: totals that count once, rates over real time, and the largest flows.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LargestRows } from '../../../exporters/console/largest_rows.ts'

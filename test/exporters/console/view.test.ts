@@ -89,10 +89,12 @@ test('a pipe gets one line, and one for each flow if asked', () => {
   const now = Date.UTC(2026, 10, 3, 12, 0, 1)
   assert.equal(
     summary(AGENT, RATES, now),
-    '2026-11-03T12:00:01Z  12.3 k packets/s  98.1 Mbit/s  86 flows/s  3.5 drops/s  0 lost  cpu 0.6 %  rss 72 MiB',
+    '2026-11-03T12:00:01Z  12.3 k packets/s  98.1 Mbit/s  86 flows/s  3.5 drops/s  0 lost  ' +
+      'cpu 0.6 %  rss 72 MiB',
   )
   assert.deepEqual(flowLines(RATES, now), [
-    '2026-11-03T12:00:01Z  shop/web-0:40000 -> data/db-0:5432  tcp  1.23 k packets/s  8.00 Mbit/s  active',
+    '2026-11-03T12:00:01Z  shop/web-0:40000 -> data/db-0:5432  tcp  ' +
+      '1.23 k packets/s  8.00 Mbit/s  active',
     '2026-11-03T12:00:01Z  (other)  udp  1 packets/s  72 bit/s  other',
   ])
 })

@@ -1,6 +1,6 @@
 /**
- * The line encoder against JavaScript's own: whatever it writes must parse to the values that were in the
- * batch, for every kind of column and for numbers and texts at their edges.
+ * The line encoder against JavaScript's own: whatever it writes must parse to the values that were
+ * in the batch, for every kind of column and for numbers and texts at their edges.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
