@@ -1,7 +1,9 @@
 /**
- * What a command of the command line is: ours in `core/commands/`, and `command.ts` in a component's folder.
+ * What a command of the command line is: ours in `core/commands/`, and `command.ts` in a
+ * component's folder.
  *
- * Options are stated once; parsing, help and the "did you mean" of a misspelt option come from the statement.
+ * Options are stated once; parsing, help and the "did you mean" of a misspelt option come from the
+ * statement.
  */
 import { parseArgs } from 'node:util'
 import { didYouMean } from './config/suggest.ts'
@@ -63,7 +65,10 @@ export interface Parsed {
   readonly operands: readonly string[]
 }
 
-/** @throws ConfigError for an option that is unknown, lacks its value, or has one that it cannot have. */
+/**
+ * @throws ConfigError for an option that is unknown, lacks its value, or has one that it cannot
+ * have.
+ */
 export function parseCommandLine(command: Command, args: readonly string[]): Parsed {
   const { options } = command
   const stated = Object.entries(options).map(
@@ -121,12 +126,13 @@ export function helpText(command: Command): string {
   const width = Math.max(0, ...rows.map(row => row.length))
   const lines = Object.values(options).map(
     ({ description, multiple, default: fallback }, index) => {
-      const more = `${multiple ? ' (several times)' : ''}${fallback ? ` (default ${fallback})` : ''}`
+      const more = multiple ? ' (several times)' : fallback ? ` (default ${fallback})` : ''
       return `  ${rows[index].padEnd(width)}  ${description}${more}`
     },
   )
-  const usage = `usage: fovea ${name}${rows.length > 0 ? ' [options]' : ''}${operands ? ` ${operands}` : ''}`
-  const parts = [`${summary}.`, '', usage]
+  const usage = ['usage: fovea', name, ...(rows.length > 0 ? ['[options]'] : [])]
+  if (operands) usage.push(operands)
+  const parts = [`${summary}.`, '', usage.join(' ')]
   if (lines.length > 0) parts.push('', 'options:', ...lines)
   parts.push('', 'examples:', ...examples.map(example => `  ${example}`))
   return `${parts.join('\n')}\n`

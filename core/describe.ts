@@ -1,8 +1,9 @@
 /**
- * What is known of each installed component without a configuration: stability, and columns by default.
+ * What is known of each installed component without a configuration: stability, and columns by
+ * default.
  *
- * A processor's columns depend on its input. So it is shown every table that the receivers emit: what it says
- * is missing is what it needs, what comes out beyond the input is what it adds.
+ * A processor's columns depend on its input. So it is shown every table that the receivers emit:
+ * what it says is missing is what it needs, what comes out beyond the input is what it adds.
  */
 import type { Tables } from './batch.ts'
 import { defaultConfig } from './config/validate.ts'
@@ -17,7 +18,10 @@ export interface Description {
   readonly stability: string
   readonly source: string
   readonly summary: string
-  /** Receivers: columns by table with default options; absent when they depend on options that must be given. */
+  /**
+   * Receivers: columns by table with default options; absent when they depend on options that must
+   * be given.
+   */
   readonly emits?: Tables
   /** Exporters: each list of columns with which a table is taken. Processors: one list. */
   readonly needs?: readonly (readonly string[])[]

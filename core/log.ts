@@ -67,7 +67,8 @@ function jsonLine(entry: LogEntry): string {
 
 function logfmtLine(entry: LogEntry): string {
   const { level, component, message, fields } = entry
-  let line = `time=${timeOf(entry)} level=${level} component=${word(component)} message=${word(message)}`
+  let line = `time=${timeOf(entry)} level=${level} component=${word(component)}`
+  line += ` message=${word(message)}`
   for (const [key, value] of Object.entries(fields ?? {})) {
     line += ` ${key.replace(/[\s="]/g, '_')}=${word(String(value))}`
   }
@@ -89,8 +90,8 @@ interface Limited {
 }
 
 /**
- * Lets each message through at most once a minute. The next one that passes says how many did not in
- * between (`suppressed`).
+ * Lets each message through at most once a minute. The next one that passes says how many did not
+ * in between (`suppressed`).
  */
 export class LogLimiter {
   readonly #log: Log

@@ -1,8 +1,9 @@
 /**
- * The command line: finds the command, runs it, and turns what it throws into words and an exit code.
+ * The command line: finds the command, runs it, and turns what it throws into words and an exit
+ * code.
  *
- * A user's mistake is one line each and code 2, a machine's lack is a sentence with the remedy and code 3; only
- * a bug of ours shows a stack trace.
+ * A user's mistake is one line each and code 2, a machine's lack is a sentence with the remedy and
+ * code 3; only a bug of ours shows a stack trace.
  */
 import { type Command, helpText, type Io, parseCommandLine } from './command.ts'
 import { nearest } from './config/suggest.ts'

@@ -1,7 +1,9 @@
 /**
- * From a configuration to a plan: components loaded, options checked, columns followed along every pipeline.
+ * From a configuration to a plan: components loaded, options checked, columns followed along every
+ * pipeline.
  *
- * Nothing is opened here. What comes out can run as far as columns go; what is wrong is thrown all at once.
+ * Nothing is opened here. What comes out can run as far as columns go; what is wrong is thrown all
+ * at once.
  */
 import { type Checked, type Configured, checkConfig, placeProblems } from './config/check.ts'
 import { type ExporterOptions, queueOf, type ServiceOptions } from './config/core_options.ts'
@@ -123,7 +125,10 @@ function plannedExporters(
   return out
 }
 
-/** What a component says about its own configuration; a ConfigError is placed where the component stands. */
+/**
+ * What a component says about its own configuration; a ConfigError is placed where the component
+ * stands.
+ */
 function attempt<T>(configured: Configured, problems: Problem[], ask: () => T): T | undefined {
   try {
     return ask()

@@ -1,7 +1,9 @@
 /**
- * Who could give a missing column: asked only when a plan fails, so that the message can say what to do.
+ * Who could give a missing column: asked only when a plan fails, so that the message can say what
+ * to do.
  *
- * A processor's columns depend on its input, so the way to know is to show it the tables that are there.
+ * A processor's columns depend on its input, so the way to know is to show it the tables that are
+ * there.
  */
 import type { Tables } from './batch.ts'
 import type { Checked } from './config/check.ts'
@@ -23,6 +25,8 @@ interface Candidate {
 export interface Situation {
   /** Tables at this point. */
   readonly tables: Tables
+  /** Tables at the beginning of the pipeline. */
+  readonly tablesIn: Tables
   /** Id of the stage that lacks something. */
   readonly stage: string
   readonly checked: Checked
@@ -33,6 +37,7 @@ export interface Situation {
 export async function advice(missing: readonly string[], situation: Situation): Promise<string> {
   const { checked, registry, stage, tables } = situation
   const it = missing.length === 1 ? 'it' : 'them'
+  if (hasAll(situation.tablesIn, missing)) return `; a stage before ${stage} takes ${it} away`
   const processors = configured('processor', checked, stage)
   const ready = processors.filter(candidate => adds(candidate, missing, tables))
   if (ready.length > 0) {

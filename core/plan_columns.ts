@@ -1,8 +1,9 @@
 /**
- * Columns followed along every pipeline: which tables a stage takes, what it makes of them, what arrives.
+ * Columns followed along every pipeline: which tables a stage takes, what it makes of them, what
+ * arrives.
  *
- * A stage sees one table at a time. A table that it cannot serve passes it untouched; only when no table
- * serves is that a mistake, and then the message says what is missing and who could give it.
+ * A stage sees one table at a time. A table that it cannot serve passes it untouched; only when no
+ * table serves is that a mistake, and then the message says what is missing and who could give it.
  */
 import type { Columns, Tables } from './batch.ts'
 import { type Checked, placeProblems } from './config/check.ts'
@@ -28,6 +29,12 @@ export interface Parts {
   readonly registry: Registry
 }
 
+/** Tables at some point of a pipeline, and at its beginning. */
+interface Here {
+  readonly tables: Tables
+  readonly tablesIn: Tables
+}
+
 /** Plans `pipelines`, which must be sorted. Those that depend on something wrong are left out. */
 export async function planPipelines(
   pipelines: readonly CheckedPipeline[],
@@ -42,7 +49,8 @@ export async function planPipelines(
     const tablesOut = stages.at(-1)?.tablesOut ?? tablesIn
     for (const reference of pipeline.exporters) {
       const exporter = parts.exporters.get(reference.id)
-      if (exporter) await checkDelivery(exporter, reference, tablesOut, parts, problems)
+      if (exporter)
+        await checkDelivery(exporter, reference, { tables: tablesOut, tablesIn }, parts, problems)
     }
     const { name, worker } = pipeline
     done.set(name, {
@@ -63,7 +71,10 @@ function idsOf(references: readonly Reference[]): string[] {
   return references.map(({ id }) => id)
 }
 
-/** What all sources of a pipeline bring, or undefined when one is unknown or two do not fit together. */
+/**
+ * What all sources of a pipeline bring, or undefined when one is unknown or two do not fit
+ * together.
+ */
 function meet(
   pipeline: CheckedPipeline,
   parts: Parts,
@@ -106,7 +117,8 @@ async function planStages(
   let tables = tablesIn
   for (const reference of pipeline.processors) {
     const processor = parts.processors.get(reference.id)
-    const stage = processor && (await planStage(processor, reference, tables, parts, problems))
+    const stage =
+      processor && (await planStage(processor, reference, { tables, tablesIn }, parts, problems))
     if (!stage) return undefined
     stages.push(stage)
     tables = stage.tablesOut
@@ -117,11 +129,12 @@ async function planStages(
 async function planStage(
   processor: PlannedProcessor,
   reference: Reference,
-  tables: Tables,
+  here: Here,
   parts: Parts,
   problems: Problem[],
 ): Promise<PlannedStage | undefined> {
   const { id } = processor
+  const { tables } = here
   const accepts: Record<string, Columns> = {}
   const meeting = new Meeting()
   const missing: (readonly string[])[] = []
@@ -149,7 +162,7 @@ async function planStage(
     }
   }
   if (mistakes.length === 0 && Object.keys(accepts).length === 0) {
-    fail(await unserved(id, tables, missing, parts))
+    fail(await unserved(id, here, missing, parts))
   }
   problems.push(...mistakes.filter(mistake => !isKnown(mistake, problems)))
   return mistakes.length === 0 ? { id, accepts, tablesOut: meeting.tables } : undefined
@@ -177,14 +190,14 @@ function isKnown(problem: Problem, problems: readonly Problem[]): boolean {
 
 async function unserved(
   stage: string,
-  tables: Tables,
+  here: Here,
   missing: readonly (readonly string[])[],
   parts: Parts,
 ): Promise<string> {
-  const names = Object.keys(tables)
+  const names = Object.keys(here.tables)
   if (names.length === 0) return `no table reaches ${stage}`
   const [fewest] = missing.toSorted((a, b) => a.length - b.length)
-  const help = await advice(fewest, { ...parts, tables, stage })
+  const help = await advice(fewest, { ...parts, ...here, stage })
   return `${stage} needs ${enumerate(fewest)}, which ${noneOf(names)}${help}`
 }
 
@@ -197,37 +210,34 @@ function noneOf(tables: readonly string[]): string {
 async function checkDelivery(
   exporter: PlannedExporter,
   reference: Reference,
-  tables: Tables,
+  here: Here,
   parts: Parts,
   problems: Problem[],
 ): Promise<void> {
   const { id, needs } = exporter
-  const names = Object.keys(tables)
-  const gaps = names.flatMap(table =>
-    needs.map(need => ({ table, need, gap: lacking(need, tables[table]) })),
+  const gaps = Object.values(here.tables).flatMap(columns =>
+    needs.map(need => ({ need, columns, gap: lacking(need, columns) })),
   )
   if (gaps.some(({ gap }) => gap.length === 0)) return
   const [best] = gaps.toSorted((a, b) => a.gap.length - b.gap.length)
-  const message =
-    best === undefined
-      ? `no table reaches ${id}`
-      : await undelivered(id, names, best.gap, best.need, tables[best.table], parts, tables)
+  const message = best ? await undelivered(id, best, here, parts) : `no table reaches ${id}`
   problems.push(problemAt(reference.at, reference.path, message))
 }
 
-async function undelivered(
-  id: string,
-  names: readonly string[],
-  gap: readonly string[],
-  need: Columns,
-  columns: Columns,
-  parts: Parts,
-  tables: Tables,
-): Promise<string> {
+interface Gap {
+  readonly need: Columns
+  /** Of the table that lacks least. */
+  readonly columns: Columns
+  readonly gap: readonly string[]
+}
+
+async function undelivered(id: string, best: Gap, here: Here, parts: Parts): Promise<string> {
+  const { need, columns, gap } = best
   const other = gap.find(name => columns[name] !== undefined)
   if (other !== undefined) {
     return `${id} needs ${other} as ${need[other]}, but here it is ${columns[other]}`
   }
-  const help = await advice(gap, { ...parts, tables, stage: id })
-  return `${id} gets no table: it needs ${enumerate(gap)}, which ${noneOf(names)}${help}`
+  const help = await advice(gap, { ...parts, ...here, stage: id })
+  const lacks = noneOf(Object.keys(here.tables))
+  return `${id} gets no table: it needs ${enumerate(gap)}, which ${lacks}${help}`
 }

@@ -27,7 +27,8 @@ export function tablesMistake(tables: Tables): string | undefined {
   for (const [table, columns] of Object.entries(tables)) {
     for (const [column, kind] of Object.entries(columns)) {
       if (!KINDS.includes(kind)) {
-        return `column ${column} of table ${table} has the kind "${kind}"; there are ${KINDS.join(', ')}`
+        const kinds = KINDS.join(', ')
+        return `column ${column} of table ${table} has the kind "${kind}"; there are ${kinds}`
       }
     }
   }
@@ -50,7 +51,10 @@ export class Meeting {
   readonly #from = new Map<string, string>()
   readonly tables: Record<string, Columns> = {}
 
-  /** Adds a table. @returns a sentence when one of the same name but with other columns is there already. */
+  /**
+   * Adds a table. @returns a sentence when one of the same name but with other columns is there
+   * already.
+   */
   add(table: string, columns: Columns, from: string): string | undefined {
     const there = this.tables[table]
     if (there === undefined) {

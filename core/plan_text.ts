@@ -1,5 +1,6 @@
 /**
- * A plan in words, for `fovea check`: what each pipeline reads, what every stage adds, what arrives where.
+ * A plan in words, for `fovea check`: what each pipeline reads, what every stage adds, what arrives
+ * where.
  */
 import type { Columns, Tables } from './batch.ts'
 import { redact } from './config/redact.ts'

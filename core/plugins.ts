@@ -1,9 +1,10 @@
 /**
- * Third-party components: finding and importing what `plugins:` names, and giving them this very instance of
- * `fovea`, wherever on disk they lie.
+ * Third-party components: finding and importing what `plugins:` names, and giving them this very
+ * instance of `fovea`, wherever on disk they lie.
  *
- * The names `fovea` and `fovea/native` are answered by hooks with a module that passes on the running
- * instance's exports. So core is loaded once, from a checkout and from a bundle, for import and for require.
+ * The names `fovea` and `fovea/native` are answered by hooks with a module that passes on the
+ * running instance's exports. So core is loaded once, from a checkout and from a bundle, for import
+ * and for require.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { registerHooks } from 'node:module'
@@ -19,7 +20,10 @@ const SHARED = Symbol.for('fovea.module')
 type Shared = Record<'core' | 'native', Readonly<Record<string, unknown>> | undefined>
 
 const MODULES: Readonly<Record<string, keyof Shared>> = { fovea: 'core', 'fovea/native': 'native' }
-/** A specifier of this scheme asks where a package is; the module that answers has the URL as its default export. */
+/**
+ * A specifier of this scheme asks where a package is; the module that answers has the URL as its
+ * default export.
+ */
 const WHERE = 'fovea-where:'
 
 function shared(): Shared | undefined {
@@ -71,8 +75,8 @@ export function shareNative(native: Readonly<Record<string, unknown>>): void {
 }
 
 /**
- * The file that an entry of `plugins:` means: a path to a file or folder, or the name of an npm package.
- * `folders` are tried in order. Does not import it.
+ * The file that an entry of `plugins:` means: a path to a file or folder, or the name of an npm
+ * package. `folders` are tried in order. Does not import it.
  *
  * @throws ConfigError when there is none.
  */
@@ -144,7 +148,10 @@ export interface PluginComponent {
   readonly source: string
 }
 
-/** The components of a plugin's file. @throws ConfigError when it cannot be imported or states something wrong. */
+/**
+ * The components of a plugin's file. @throws ConfigError when it cannot be imported or states
+ * something wrong.
+ */
 export async function loadPlugin(file: string): Promise<readonly PluginComponent[]> {
   installFoveaModule()
   let module: Readonly<Record<string, unknown>>

@@ -1,5 +1,6 @@
 /**
- * The options table of a component's README, written from its specification, so that the two cannot differ.
+ * The options table of a component's README, written from its specification, so that the two cannot
+ * differ.
  *
  * It stands between `<!-- options -->` and `<!-- /options -->`. A test compares; UPDATE=1 writes.
  */

@@ -1,9 +1,10 @@
 /**
- * The only place that reaches components. The folder listing is the registry: a folder's name is the type,
- * and a component is imported when a configuration names it, never before.
+ * The only place that reaches components. The folder listing is the registry: a folder's name is
+ * the type, and a component is imported when a configuration names it, never before.
  *
- * The three import templates are written so that Node resolves them in a checkout and esbuild turns them into
- * lazy modules of the bundle; a bundle has its listing built in, because the sources are not beside it.
+ * The three import templates are written so that Node resolves them in a checkout and esbuild turns
+ * them into lazy modules of the bundle; a bundle has its listing built in, because the sources are
+ * not beside it.
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -99,7 +100,10 @@ function importComponent(kind: ComponentKind, type: string): Promise<unknown> {
   return import(`../exporters/${type}/index.ts`)
 }
 
-/** Loads the command of each component that has one (`fovea observe` is `exporters/hubble/command.ts`). */
+/**
+ * Loads the command of each component that has one (`fovea observe` is
+ * `exporters/hubble/command.ts`).
+ */
 export function loadCommands(): Promise<readonly unknown[]> {
   return Promise.all(
     listing().commands.map(async path => {
@@ -131,9 +135,10 @@ export async function columnDictionary(): Promise<Readonly<Record<string, Column
 }
 
 /**
- * Built-in components and those of the given plugin files (absolute paths, as `resolvePlugins` gives them).
+ * Built-in components and those of the given plugin files (absolute paths, as `resolvePlugins`
+ * gives them).
  *
- * @throws ConfigError when a plugin cannot be loaded, states something wrong, or takes a type that exists.
+ * @throws ConfigError when a plugin cannot be loaded, is wrong, or takes a type that exists.
  */
 export async function createRegistry(plugins: readonly string[] = []): Promise<Registry> {
   const extra = new Map<string, Component>()

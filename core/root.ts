@@ -1,6 +1,6 @@
 /**
- * Where Fovea itself is: the folder of its package.json, in a checkout, in a bundle (`dist/agent.cjs`) and
- * installed under node_modules alike.
+ * Where Fovea itself is: the folder of its package.json, in a checkout, in a bundle
+ * (`dist/agent.cjs`) and installed under node_modules alike.
  */
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url'
 
 let found: string | undefined
 
-/** Absolute path. The nearest package.json named `fovea` upwards from the file of the running code. */
+/**
+ * Absolute path. The nearest package.json named `fovea` upwards from the file of the running code.
+ */
 export function root(): string {
   found ??= search(dirname(fileURLToPath(import.meta.url)))
   return found

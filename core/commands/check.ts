@@ -1,5 +1,6 @@
 /**
- * `fovea check`: everything that `run` would find wrong before it starts, and the columns after each stage.
+ * `fovea check`: everything that `run` would find wrong before it starts, and the columns after
+ * each stage.
  */
 import { defineCommand } from '../command.ts'
 import { EXIT, formatProblem } from '../errors.ts'

@@ -1,5 +1,6 @@
 /**
- * `fovea components`: what is installed, how stable it is, and which columns it gives, wants and adds.
+ * `fovea components`: what is installed, how stable it is, and which columns it gives, wants and
+ * adds.
  */
 import { defineCommand, type Io } from '../command.ts'
 import { loadConfig } from '../config/load.ts'

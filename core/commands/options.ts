@@ -40,8 +40,8 @@ export function sourcesOf(command: string, values: ConfigValues, io: Io): Config
     throw new ConfigError(
       [
         `fovea ${command} needs a configuration. Two are shipped:`,
-        `  fovea ${command} --config configs/agent.yaml   this host's real traffic (root, Linux 5.10 or later)`,
-        `  fovea ${command} --config configs/replay.yaml  a recorded trace (any machine, no rights needed)`,
+        `  fovea ${command} --config configs/agent.yaml   this host's traffic (root, Linux 5.10)`,
+        `  fovea ${command} --config configs/replay.yaml  a recorded trace (any machine)`,
       ].join('\n'),
     )
   }

@@ -1,6 +1,6 @@
 /**
- * `fovea run`: the agent itself. The runtime is imported after the configuration was found right, so that the
- * other commands and every mistake stay quick.
+ * `fovea run`: the agent itself. The runtime is imported after the configuration was found right,
+ * so that the other commands and every mistake stay quick.
  */
 import { defineCommand } from '../command.ts'
 import { FORMATS, LEVELS, openLog } from '../log.ts'

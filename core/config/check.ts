@@ -1,8 +1,9 @@
 /**
- * A configuration tree against what is installed: every component's options, the service, the references.
+ * A configuration tree against what is installed: every component's options, the service, the
+ * references.
  *
- * Finds all mistakes it can and stops at none: a component that is wrong is left out of `components`, and
- * whatever depends on it is not complained about a second time.
+ * Finds all mistakes it can and stops at none: a component that is wrong is left out of
+ * `components`, and whatever depends on it is not complained about a second time.
  */
 import type { ConfigSpec } from '../config_spec.ts'
 import type { ConfigError, Problem } from '../errors.ts'
@@ -132,7 +133,7 @@ async function find(
   const other = KINDS.find(other => other !== kind && registry.types(other).includes(type))
   const message =
     kind === 'receiver' && type === 'pipeline'
-      ? 'a pipeline is not configured here; name it in service.pipelines, receivers: [pipeline/NAME]'
+      ? 'a pipeline is not configured here, only named in the receivers of a pipeline'
       : other
         ? `"${type}" is a type of ${other}; write it under ${other}s`
         : unknownTypeMessage(kind, type, registry.types(kind))
@@ -162,21 +163,25 @@ function configure(
 
 const extended = new WeakMap<ConfigSpec, ConfigSpec>()
 
-/** A component's options and those that core adds; the component's own win, so that it can set a default. */
+/**
+ * A component's options and those that core adds; the component's own win, so that it can set a
+ * default.
+ */
 export function optionsOf(component: Pick<Component, 'kind' | 'definition'>): ConfigSpec {
   const own = component.definition.config
   if (component.kind === 'processor') return own
   let spec = extended.get(own)
   if (!spec) {
-    spec = { ...(component.kind === 'receiver' ? RECEIVER_OPTIONS : EXPORTER_OPTIONS), ...own }
+    const core = component.kind === 'receiver' ? RECEIVER_OPTIONS : EXPORTER_OPTIONS
+    spec = { ...own, ...core, ...own }
     extended.set(own, spec)
   }
   return spec
 }
 
 /**
- * For a ConfigError that a component throws: its problems, placed where the option in `path` stands (dotted,
- * from the component's own options), or at the component.
+ * For a ConfigError that a component throws: its problems, placed where the option in `path` stands
+ * (dotted, from the component's own options), or at the component.
  */
 export function placeProblems(error: ConfigError, configured: Configured): Problem[] {
   return error.problems.map(problem => {

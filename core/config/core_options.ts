@@ -1,6 +1,7 @@
 /**
- * The options that core gives to every receiver and exporter, and those of `service`: stated in the same
- * form as a component's own. Names and defaults are the OpenTelemetry Collector's wherever it has them.
+ * The options that core gives to every receiver and exporter, and those of `service`: stated in the
+ * same form as a component's own. Names and defaults are the OpenTelemetry Collector's wherever it
+ * has them.
  */
 import type { ConfigSpec } from '../config_spec.ts'
 import type { QueueConfig, RetryConfig, ServiceConfig } from '../plan_types.ts'
@@ -29,7 +30,7 @@ export const EXPORTER_OPTIONS = {
         type: 'json',
         schema: { type: ['string', 'integer'] },
         description:
-          'Room in units of the sizer: a size for bytes (16MiB), a number for items (100000) and requests (1000).',
+          'Room, in what the sizer says: 16MiB, or a number of items (100000) or requests (1000).',
       },
       overflow: {
         type: 'string',

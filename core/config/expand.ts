@@ -1,8 +1,9 @@
 /**
  * `${env:NAME}`, `${env:NAME:-default}`, `${file:PATH}` and `$$` inside values.
  *
- * An expansion gives text. The field it stands in decides what the text means, so `${env:ZONE}` with `0123`
- * stays `0123` in a text field and is a number in a number field. What came out is not expanded again.
+ * An expansion gives text. The field it stands in decides what the text means, so `${env:ZONE}`
+ * with `0123` stays `0123` in a text field and is a number in a number field. What came out is not
+ * expanded again.
  */
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -56,7 +57,7 @@ function expandScalar(
   const { text, count, from } = expandText(node.text, context)
   if (problems.length > before) return { ...node, broken: true }
   if (count === 0) return { ...node, text, value: text }
-  return { ...node, text, value: text, expanded: node.text, ...(from ? { from } : {}) }
+  return { ...node, text, value: text, free: true, expanded: node.text, ...(from ? { from } : {}) }
 }
 
 interface Expanded {
@@ -93,7 +94,9 @@ function expandText(source: string, context: Context): Expanded {
   return from ? { text, count, from } : { text, count }
 }
 
-/** Index of the } that closes an expansion whose inside begins at `start`; -1 when there is none. */
+/**
+ * Index of the } that closes an expansion whose inside begins at `start`; -1 when there is none.
+ */
 function closing(source: string, start: number): number {
   let depth = 1
   for (let at = start; at < source.length; at++) {

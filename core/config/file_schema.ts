@@ -1,6 +1,6 @@
 /**
- * One JSON schema (draft-07, which editors' YAML support reads) for a whole configuration file, made of the
- * components that are installed.
+ * One JSON schema (draft-07, which editors' YAML support reads) for a whole configuration file,
+ * made of the components that are installed.
  */
 import { type ComponentKind, KINDS, type Registry } from '../registry.ts'
 import { optionsOf } from './check.ts'

@@ -1,8 +1,9 @@
 /**
- * Nodes to plain values, guided by what each option wants: an expanded text becomes a number in a number
- * field, `10s` becomes 10000 in a duration field, a single value becomes a list of one.
+ * Nodes to plain values, guided by what each option wants: an expanded text becomes a number in a
+ * number field, `10s` becomes 10000 in a duration field, a single value becomes a list of one.
  *
- * What has the wrong shape is passed on as it is: ajv refuses it, and `messages.ts` says so at its place.
+ * What has the wrong shape is passed on as it is: ajv refuses it, and `messages.ts` says so at its
+ * place.
  */
 import type { ConfigSpec, Property } from '../config_spec.ts'
 import type { Problem } from '../errors.ts'
@@ -89,7 +90,7 @@ function fit(node: ConfigNode, property: Property, pointer: string, fitting: Fit
   switch (property.type) {
     case 'string':
     case 'secret':
-      return node.kind === 'scalar' && node.expanded !== undefined ? node.text : plainValue(node)
+      return node.kind === 'scalar' && node.free ? node.text : plainValue(node)
     case 'duration':
     case 'size':
       return fitQuantity(node, property, pointer, fitting)
@@ -116,18 +117,17 @@ function fitQuantity(
   const value = duration ? parseDuration(text) : parseSize(text)
   if (value !== undefined) return value
   const mistake = duration ? durationMistake(text) : sizeMistake(text)
-  const shown =
-    node.expanded === undefined ? mistake : `${node.expanded} gave ${kindOfMistake(text, duration)}`
+  const shown = node.expanded === undefined ? mistake : hiddenMistake(text, duration, node.expanded)
   fitting.problems.push(problemAt(node.at, dotted(fitting, pointer), shown))
   fitting.broken.add(pointer)
   return undefined
 }
 
 /** What an expansion gave may be a secret in the wrong place: it is described, not shown. */
-function kindOfMistake(text: string, duration: boolean): string {
-  const bare = /^-?\d+(\.\d+)?$/.test(text)
-  const like = duration ? '250ms, 10s or 1h30m' : '512B, 64KiB or 10MB'
-  return `${bare ? 'a number without a unit' : 'something else'}; it must be like ${like}`
+function hiddenMistake(text: string, duration: boolean, expression: string): string {
+  const given = /^-?\d+(\.\d+)?$/.test(text) ? 'a number without a unit' : 'something else'
+  const like = duration ? 'a time like 250ms, 10s or 1h30m' : 'a size like 512B, 64KiB or 10MB'
+  return `expected ${like}, but ${expression} gave ${given}`
 }
 
 function fitList(node: ConfigNode, items: Property, pointer: string, fitting: Fitting): unknown {
@@ -156,7 +156,7 @@ function broken(node: ConfigNode): boolean {
 
 /** An expanded text as the YAML that it holds, for fields that are no text. */
 export function structured(node: ConfigNode): ConfigNode {
-  if (node.kind !== 'scalar' || node.expanded === undefined || node.broken) return node
+  if (node.kind !== 'scalar' || !node.free || node.broken) return node
   const inside = parseValue(node.text, node.from ?? node.at)
   if (inside === undefined) return node
   if (inside.kind !== 'scalar') return inside

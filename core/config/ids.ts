@@ -16,7 +16,7 @@ export function parseId(text: string): ComponentId | string {
   const slash = text.indexOf('/')
   const type = (slash < 0 ? text : text.slice(0, slash)).trim()
   if (!TYPE.test(type)) {
-    return `"${text}" is no component id: the type is letters, digits and _, beginning with a letter`
+    return `"${text}" is no component id: a type is letters, digits and _, first a letter`
   }
   if (slash < 0) return { id: type, type }
   const name = text.slice(slash + 1).trim()

@@ -1,8 +1,9 @@
 /**
  * From the command line's `--config` and `--set` to one tree: read, parse, merge in order, expand.
  *
- * Text that is not YAML ends here, because nothing below it can be trusted; all other mistakes are carried
- * along in `problems`, so that the user sees them together with what the schemas and the plan find.
+ * Text that is not YAML ends here, because nothing below it can be trusted; all other mistakes are
+ * carried along in `problems`, so that the user sees them together with what the schemas and the
+ * plan find.
  */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'

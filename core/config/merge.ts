@@ -1,6 +1,7 @@
 /**
- * Several configurations into one: later ones win, maps merge key by key, lists and single values are
- * replaced whole. Every value keeps the place it was written at. `--set` is one more, small configuration.
+ * Several configurations into one: later ones win, maps merge key by key, lists and single values
+ * are replaced whole. Every value keeps the place it was written at. `--set` is one more, small
+ * configuration.
  */
 import type { Problem } from '../errors.ts'
 import {
@@ -27,7 +28,10 @@ export function merge(earlier: ConfigNode, later: ConfigNode): ConfigNode {
   return { kind: 'map', at: earlier.at, entries }
 }
 
-/** `a.b.c=v` as a configuration of its own. The value is YAML; a text field takes it as it is written. */
+/**
+ * `a.b.c=v` as a configuration of its own. The value is YAML; a text field takes it as it is
+ * written.
+ */
 export function parseSet(argument: string, cwd: string, problems: Problem[]): MapNode | undefined {
   const equals = argument.indexOf('=')
   const path = equals < 0 ? argument : argument.slice(0, equals)
@@ -50,8 +54,8 @@ export function parseSet(argument: string, cwd: string, problems: Problem[]): Ma
 
 function setValue(text: string, at: Place): ConfigNode {
   const node = parseValue(text, at)
-  if (node === undefined) return { kind: 'scalar', at, text, value: text, expanded: text }
+  if (node === undefined) return { kind: 'scalar', at, text, value: text, free: true }
   if (node.kind !== 'scalar' || node.value === null) return node
   const quoted = typeof node.value === 'string' && node.text !== text.trim()
-  return quoted ? node : { ...node, expanded: text }
+  return quoted ? node : { ...node, text, free: true }
 }

@@ -1,8 +1,8 @@
 /**
  * ajv's findings as sentences, each at the place where the value was written.
  *
- * A value that came out of `${...}` is never shown, because it may be a secret in the wrong place; values of
- * secret options are never shown at all.
+ * A value that came out of `${...}` is never shown, because it may be a secret in the wrong place;
+ * values of secret options are never shown at all.
  */
 import type { ErrorObject } from 'ajv'
 import type { Problem } from '../errors.ts'
@@ -33,11 +33,14 @@ const OPTIONS_SHOWN_MAX = 10
 
 export function toProblems(errors: readonly ErrorObject[], fitting: Fitting): Problem[] {
   return innermost(errors)
-    .filter(error => !reported(error, fitting))
+    .filter((error, _, all) => !reported(error, fitting) && !isSecondary(error, all))
     .map(error => toProblem(error, fitting))
 }
 
-/** Of the branches of an `anyOf` or `oneOf`, what went wrong deepest inside says more than "no branch fits". */
+/**
+ * Of the branches of an `anyOf` or `oneOf`, what went wrong deepest inside says more than "no
+ * branch fits".
+ */
 function innermost(errors: readonly ErrorObject[]): ErrorObject[] {
   const choices = errors.filter(({ keyword }) => keyword === 'anyOf' || keyword === 'oneOf')
   return errors.filter(error => {
@@ -52,6 +55,14 @@ function innermost(errors: readonly ErrorObject[]): ErrorObject[] {
         other.instancePath.length > error.instancePath.length,
     )
   })
+}
+
+/** A value of the wrong type breaks limits as well, which is not worth a second line. */
+function isSecondary(error: ErrorObject, all: readonly ErrorObject[]): boolean {
+  const { keyword, instancePath } = error
+  if (keyword === 'type' || keyword === 'additionalProperties' || keyword === 'required')
+    return false
+  return all.some(other => other.keyword === 'type' && other.instancePath === instancePath)
 }
 
 function reported(error: ErrorObject, fitting: Fitting): boolean {
@@ -90,9 +101,9 @@ function unknownOption(error: ErrorObject): string {
   const word = String(error.params.additionalProperty)
   const near = didYouMean(word, known)
   if (near) return `unknown option${near}`
-  if (known.length === 0) return 'unknown option; there are none here'
+  if (known.length === 0) return 'unknown option; there are no options here'
   if (known.length > OPTIONS_SHOWN_MAX) return 'unknown option'
-  return `unknown option; there are ${known.join(', ')}`
+  return `unknown option; the options are ${known.join(', ')}`
 }
 
 function missingOption(error: ErrorObject): string {
@@ -108,26 +119,34 @@ function firstWords(description: unknown): string {
 
 function mistake(error: ErrorObject, node: ConfigNode | undefined): string {
   const schema = error.parentSchema as JsonSchema
-  const { keyword, params } = error
+  const { keyword, params, data } = error
+  const hidden = node?.kind === 'scalar' ? node.expanded : undefined
   switch (keyword) {
     case 'type':
-      return `expected ${wanted(schema)}, got ${got(node, schema, error.data)}`
+      if (Array.isArray(schema.enum)) return oneOf(schema.enum, hidden, data)
+      if (hidden !== undefined)
+        return `expected ${wanted(schema)}, but ${hidden} gave something else`
+      return `expected ${wanted(schema)}, got ${got(node, schema, data)}`
     case 'enum':
-      return oneOf(params.allowedValues, node, error.data)
+      return oneOf(params.allowedValues, hidden, data)
     case 'const':
-      return oneOf([params.allowedValue], node, error.data)
+      return oneOf([params.allowedValue], hidden, data)
     case 'minimum':
       return `must be at least ${withUnit(params.limit, schema)}`
     case 'maximum':
       return `must be at most ${withUnit(params.limit, schema)}`
     case 'pattern':
-      return `${quoted(node, schema, error.data)} does not have the form ${params.pattern}`
+      return `${subject(hidden, data)} does not have the form ${params.pattern}`
     case 'anyOf':
     case 'oneOf':
-      return `none of the allowed forms; got ${got(node, schema, error.data)}`
+      return 'has none of the allowed forms'
     default:
       return error.message ?? keyword
   }
+}
+
+function subject(hidden: string | undefined, data: unknown): string {
+  return hidden === undefined ? `"${data}"` : `what ${hidden} gave`
 }
 
 function wanted(schema: JsonSchema): string {
@@ -139,7 +158,6 @@ function wanted(schema: JsonSchema): string {
 
 /** What stands there, and how to write it if the intention is plain. */
 function got(node: ConfigNode | undefined, schema: JsonSchema, data: unknown): string {
-  if (node?.kind === 'scalar' && node.expanded !== undefined) return `what ${node.expanded} gave`
   if (Array.isArray(data)) return 'a list'
   if (data === null || data === undefined) return 'nothing'
   if (typeof data === 'object') return 'a map'
@@ -165,12 +183,10 @@ function textHint(text: string, option: unknown): string {
   return /^(no|off)$/i.test(text) ? '; write false' : ''
 }
 
-function oneOf(allowed: readonly unknown[], node: ConfigNode | undefined, data: unknown): string {
+function oneOf(allowed: readonly unknown[], hidden: string | undefined, data: unknown): string {
   const names = allowed.map(String)
   const list = names.length === 1 ? names[0] : `one of ${names.join(', ')}`
-  if (node?.kind === 'scalar' && node.expanded !== undefined) {
-    return `must be ${list}, not what ${node.expanded} gave`
-  }
+  if (hidden !== undefined) return `must be ${list}, but ${hidden} gave something else`
   const near = typeof data === 'string' ? nearest(data, names) : undefined
   return `must be ${list}${near === undefined ? '' : `; did you mean "${near}"?`}`
 }
@@ -179,10 +195,4 @@ function withUnit(limit: number, schema: JsonSchema): string {
   if (schema[OPTION_TYPE] === 'duration') return formatDuration(limit)
   if (schema[OPTION_TYPE] === 'size') return formatSize(limit)
   return String(limit)
-}
-
-function quoted(node: ConfigNode | undefined, schema: JsonSchema, data: unknown): string {
-  if (schema[OPTION_TYPE] === 'secret') return 'the value'
-  if (node?.kind === 'scalar' && node.expanded !== undefined) return `what ${node.expanded} gave`
-  return `"${String(data)}"`
 }

@@ -1,8 +1,8 @@
 /**
  * A configuration as a tree that remembers where every value was written.
  *
- * YAML becomes this tree once; merging, `--set` and `${...}` work on it, so that whatever is found wrong
- * later can be shown at its own file, line and column.
+ * YAML becomes this tree once; merging, `--set` and `${...}` work on it, so that whatever is found
+ * wrong later can be shown at its own file, line and column.
  */
 import { dirname, resolve } from 'node:path'
 import type { Problem } from '../errors.ts'
@@ -24,7 +24,12 @@ export interface ScalarNode {
   readonly text: string
   /** As YAML understands it. */
   readonly value: string | number | boolean | null
-  /** The text came from outside YAML, so that the field decides its type: the expression that gave it. */
+  /** The text came from outside YAML (`--set`, `${...}`), so the field decides what it is. */
+  readonly free?: true
+  /**
+   * The expression with `${...}` that gave the text. It may be a secret in the wrong place: never
+   * show it.
+   */
   readonly expanded?: string
   /** The whole text is this file's. */
   readonly from?: Place
@@ -48,7 +53,7 @@ export interface MapNode {
 export type ConfigNode = ScalarNode | ListNode | MapNode
 
 export function isNull(node: ConfigNode): boolean {
-  return node.kind === 'scalar' && node.value === null && node.expanded === undefined
+  return node.kind === 'scalar' && node.value === null && !node.free
 }
 
 export function emptyMap(at: Place): MapNode {

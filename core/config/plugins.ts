@@ -1,6 +1,6 @@
 /**
- * The `plugins:` list of a configuration: each entry resolved from the folder of the file that names it,
- * then from the working directory, and added to the registry.
+ * The `plugins:` list of a configuration: each entry resolved from the folder of the file that
+ * names it, then from the working directory, and added to the registry.
  */
 import { ConfigError, type Problem } from '../errors.ts'
 import { resolvePlugin } from '../plugins.ts'

@@ -1,5 +1,6 @@
 /**
- * What the pipelines name: that it exists, that it is there once, and that pipelines do not read in a circle.
+ * What the pipelines name: that it exists, that it is there once, and that pipelines do not read in
+ * a circle.
  */
 import type { Problem } from '../errors.ts'
 import type { ComponentKind } from '../registry.ts'
@@ -142,7 +143,8 @@ function checkEnds(
     problems.push(problemAt(pipeline.at, pipeline.path, message))
   }
   if (options.exporters.length === 0 && !isRead) {
-    const message = `leads nowhere; name exporters, or read it in another pipeline as ${SOURCE}${pipeline.name}`
+    const source = `${SOURCE}${pipeline.name}`
+    const message = `leads nowhere; name exporters, or read it in another pipeline as ${source}`
     problems.push(problemAt(pipeline.at, pipeline.path, message))
   }
 }

@@ -1,8 +1,9 @@
 /**
  * A component's options (`ConfigSpec`) as JSON Schema, in two flavours.
  *
- * `check` is what ajv sees: durations are milliseconds and sizes bytes by then, lists are lists, defaults are
- * filled in. `editor` is what a person writes: units, single values for lists, `${...}` wherever a number stands.
+ * `check` is what ajv sees: durations are milliseconds and sizes bytes by then, lists are lists,
+ * defaults are filled in. `editor` is what a person writes: units, single values for lists,
+ * `${...}` wherever a number stands.
  */
 import type { ConfigSpec, Property } from '../config_spec.ts'
 import { parseDuration, parseSize } from './units.ts'
@@ -118,7 +119,9 @@ function bound(
   return text === undefined ? undefined : parsed(text, parse)
 }
 
-/** A default or limit in a specification is written by a programmer: if it is wrong, that is a bug. */
+/**
+ * A default or limit in a specification is written by a programmer: if it is wrong, that is a bug.
+ */
 function parsed(text: string, parse: (text: string) => number | undefined): number {
   const value = parse(text)
   if (value === undefined) throw new TypeError(`"${text}" in a ConfigSpec has no unit`)

@@ -1,11 +1,12 @@
 /**
- * "Did you mean": the known name nearest to a misspelt one, if one is near enough to be worth saying.
+ * "Did you mean": the known name nearest to a misspelt one, if one is near enough to be worth
+ * saying.
  */
 
-/** Nearest of `known` within a third of the word's length, or undefined. */
+/** Nearest of `known` within a third of the word's length (one change at least), or undefined. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: string | undefined
-  let limit = Math.max(1, Math.floor(word.length / 3))
+  let limit = Math.min(word.length - 1, Math.max(1, Math.floor(word.length / 3)))
   for (const candidate of [...known].sort()) {
     if (candidate === word) continue
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())

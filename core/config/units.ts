@@ -26,7 +26,10 @@ const BYTES: Readonly<Record<string, number>> = {
   TiB: 2 ** 40,
 }
 
-/** Milliseconds of `1h30m`, `250ms`, `1.5s`, `0`; undefined when it is none. Units: ns us ms s m h d. */
+/**
+ * Milliseconds of `1h30m`, `250ms`, `1.5s`, `0`; undefined when it is none. Units: ns us ms s m h
+ * d.
+ */
 export function parseDuration(text: string): number | undefined {
   if (text === '0') return 0
   if (!/^(\d+(\.\d*)?(ns|us|µs|ms|s|m|h|d))+$/.test(text)) return undefined

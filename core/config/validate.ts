@@ -1,5 +1,6 @@
 /**
- * One block of options against its specification: fitted, checked by ajv with all defaults filled in, frozen.
+ * One block of options against its specification: fitted, checked by ajv with all defaults filled
+ * in, frozen.
  */
 import { Ajv, type ValidateFunction } from 'ajv'
 import type { ConfigSpec } from '../config_spec.ts'
@@ -29,7 +30,9 @@ function validatorOf(spec: ConfigSpec): ValidateFunction {
   return validate
 }
 
-/** Where something stands, by keys from the top: `place('pipelines', 'metrics', 'exporters', 0)`. */
+/**
+ * Where something stands, by keys from the top: `place('pipelines', 'metrics', 'exporters', 0)`.
+ */
 export type PlaceOf = (...keys: readonly (string | number)[]) => Place
 
 export interface Validated {

@@ -1,8 +1,9 @@
 /**
  * YAML 1.2 text to configuration nodes, through the `yaml` package.
  *
- * What YAML allows but a configuration is better without (anchors, merge keys, tags, several documents, a key
- * written twice) is refused here, each with a sentence that says what to write instead.
+ * What YAML allows but a configuration is better without (anchors, merge keys, tags, several
+ * documents, a key written twice) is refused here, each with a sentence that says what to write
+ * instead.
  */
 import {
   type Document,
@@ -29,8 +30,8 @@ interface Reading {
 }
 
 /**
- * Parses one document. `start` is the place of its first character; without a line every node gets `start`.
- * Mistakes are added to `problems`; the tree is then only good for finding more of them.
+ * Parses one document. `start` is the place of its first character; without a line every node gets
+ * `start`. Mistakes are added to `problems`; what comes back then is not to be used.
  */
 export function parseYaml(text: string, start: Place, problems: Problem[]): ConfigNode {
   const lines = new LineCounter()
@@ -52,17 +53,24 @@ export function parseYaml(text: string, start: Place, problems: Problem[]): Conf
   if (version?.explicit && version.version !== '1.2') {
     problems.push(problemAt(start, '', `%YAML ${version.version}: only YAML 1.2 is read`))
   }
+  if (document.errors.length > 0) return nothing(start)
   return toNode(document.contents, { locate, problems }, '')
 }
 
-/** A value that came from outside YAML (a variable, a file, `--set`), or undefined when it is not YAML. */
+/**
+ * A value that came from outside YAML (a variable, a file, `--set`), or undefined when it is not
+ * YAML.
+ */
 export function parseValue(text: string, start: Place): ConfigNode | undefined {
   const problems: Problem[] = []
   const node = parseYaml(text, start, problems)
   return problems.length > 0 ? undefined : node
 }
 
-/** One broken line makes YAML report many; tabs each stand for themselves, of the rest only the first is true. */
+/**
+ * One broken line makes YAML report many; tabs each stand for themselves, of the rest only the
+ * first is true.
+ */
 function worthSaying(document: Document): readonly YAMLError[] {
   const tabs = document.errors.filter(error => error.code === 'TAB_AS_INDENT')
   const tags = document.warnings.filter(warning => warning.code === 'TAG_RESOLVE_FAILED')
@@ -83,7 +91,7 @@ function sentence(error: YAMLError, text: string): string {
   ) {
     return 'inside { } and [ ] an expansion needs quotes: "${env:NAME}"'
   }
-  return `not valid YAML: ${error.message.replace(/"quote$/, '" quote').replace(/'quote$/, "' quote")}`
+  return `not valid YAML: ${error.message.replace(/(["'])quote$/, '$1 quote')}`
 }
 
 function lineUpTo(text: string, offset: number): string {
