@@ -2,8 +2,9 @@
  * The file that piscina runs in a worker thread: it opens the stages once, then answers one task after another.
  *
  * Its event loop stands still between tasks (piscina waits in `Atomics.wait`), which is why stages have no
- * timers and no sockets. Buffers go back by transfer: the two symbols are piscina's public protocol for that.
+ * timers and no sockets. Buffers go back by transfer, through piscina's `move`.
  */
+import { move } from 'piscina'
 import type { ProcessorDefinition } from './contract.ts'
 import { installFoveaModule } from './plugins.ts'
 import { createRegistry } from './registry.ts'
@@ -33,8 +34,8 @@ export default async function run(task: Task): Promise<unknown> {
   if (task.definition) graph = await open(task.definition)
   if (!graph) throw new Error('the first task of a worker must carry its definition')
   const result: TaskResult = graph.run(task)
-  return {
+  return move({
     [TRANSFERABLE]: result.outputs.map(output => output.batch.buffer),
     [VALUE]: result,
-  }
+  } as never)
 }

@@ -7,6 +7,7 @@
 import { type Batch, batchBytes } from '../batch.ts'
 import type { Exporter, Log, WriteContext } from '../contract.ts'
 import { PermanentError, RetryableError } from '../errors.ts'
+import { LogLimiter } from '../log.ts'
 import type { PlannedExporter } from '../plan_types.ts'
 import { SERIES_TABLE, type SeriesView } from '../series.ts'
 import type { Account } from './ledger.ts'
@@ -32,6 +33,7 @@ export class Branch {
   #exporter: Exporter
   readonly #open: OpenExporter
   readonly #log: Log
+  readonly #limited: LogLimiter
   readonly #queue: Waiting[] = []
   /** Newest waiting `series` batch of each pipeline and dictionary: older ones say nothing that it does not. */
   readonly #newest = new Map<SeriesView, Waiting>()
@@ -50,6 +52,7 @@ export class Branch {
     this.#exporter = exporter
     this.#open = open
     this.#log = log
+    this.#limited = new LogLimiter(log)
   }
 
   get plan(): PlannedExporter {
@@ -177,10 +180,12 @@ export class Branch {
       const late = retry.max_elapsed_time > 0 && elapsedMs + waitMs > retry.max_elapsed_time
       if (!error.retryable || !retry.enabled || late || this.#stopping) {
         const fields = { rows: waiting.batch.length, table: waiting.batch.table, attempts }
-        this.#log.error(`batch dropped: ${error.message}`, fields)
+        this.#limited.error('dropped', `batch dropped: ${error.message}`, fields)
         return 'failed'
       }
-      this.#log.warn(`write failed, retrying: ${error.message}`, { wait_ms: Math.round(waitMs) })
+      this.#limited.warn('retrying', `write failed, retrying: ${error.message}`, {
+        wait_ms: Math.round(waitMs),
+      })
       await this.#sleep(waitMs)
       delayMs = Math.min(delayMs * retry.multiplier, retry.max_interval)
     }

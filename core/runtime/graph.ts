@@ -5,6 +5,7 @@
 import type { Batch } from '../batch.ts'
 import { unpackBatch } from '../batch.ts'
 import type { Feed, Host, Log } from '../contract.ts'
+import { LogLimiter } from '../log.ts'
 import type { Plan, Planned, PlannedExporter } from '../plan_types.ts'
 import { Branch } from './branch.ts'
 import type { Ledger } from './ledger.ts'
@@ -30,6 +31,8 @@ export class Graph {
   readonly #feeds = new Map<string, Feed>()
   /** Workers that get what feeds send: also those that are only just starting. */
   readonly #listening = new Set<WorkerLink>()
+  /** A stage that throws at every batch says so once a minute. */
+  readonly #limiters = new Map<string, LogLimiter>()
 
   constructor(routes: Routes, options: GraphOptions) {
     this.routes = routes
@@ -190,8 +193,20 @@ export class Graph {
       account.seconds += seconds
     }
     for (const { id, name, n } of result.events) ledger.count(id, name, n)
-    for (const { id, level, message, fields } of result.logs) log(id)[level](message, fields)
+    for (const { id, level, message, fields } of result.logs) {
+      if (level === 'error') this.#limiter(id).error(message, message, fields)
+      else log(id)[level](message, fields)
+    }
     for (const { pipelines, batch } of result.outputs) this.#returned(pipelines, unpackBatch(batch))
+  }
+
+  #limiter(id: string): LogLimiter {
+    let limiter = this.#limiters.get(id)
+    if (!limiter) {
+      limiter = new LogLimiter(this.#options.log(id))
+      this.#limiters.set(id, limiter)
+    }
+    return limiter
   }
 
   #returned(pipelines: readonly string[], batch: Batch): void {

@@ -4,6 +4,7 @@
  */
 import type { Batch } from '../batch.ts'
 import type { Host, Log, Receiver } from '../contract.ts'
+import { LogLimiter } from '../log.ts'
 import type { PlannedReceiver } from '../plan_types.ts'
 import type { Account, Ledger } from './ledger.ts'
 
@@ -19,6 +20,7 @@ export class Reading {
   readonly #ledger: Ledger
   readonly #account: Account
   readonly #log: Log
+  readonly #limited: LogLimiter
   #receiver: Receiver | undefined
   #lostSaid = 0
 
@@ -26,6 +28,7 @@ export class Reading {
     this.plan = plan
     this.#ledger = ledger
     this.#log = log
+    this.#limited = new LogLimiter(log)
     this.#account = ledger.account('receiver', plan.id)
   }
 
@@ -67,7 +70,8 @@ export class Reading {
       batch = this.#receiver.read(ROWS_MAX)
     } catch (error) {
       this.#ledger.count(this.plan.id, 'read_failed', 1)
-      this.#log.error(`read failed: ${error instanceof Error ? error.message : error}`)
+      const message = error instanceof Error ? error.message : String(error)
+      this.#limited.error(message, `read failed: ${message}`)
       return null
     }
     if (!batch) return null

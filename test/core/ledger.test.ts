@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
-import { collected } from '../harness/faulty_plugin.ts'
+import { collected } from '../harness/collected.ts'
 import { type Graph, runGraph } from '../harness/graph.ts'
 
 const stage = fc.constantFrom('test_sieve', 'test_fold', 'test_stumble', 'test_sieve/two')
@@ -26,10 +26,13 @@ const exporter = fc.record({
 })
 const graph = fc.record({
   seed: fc.integer({ min: 1, max: 1e6 }),
-  receivers: fc.array(fc.record({ batches: fc.nat({ max: 30 }), rows: fc.integer({ min: 1, max: 40 }) }), {
-    minLength: 1,
-    maxLength: 2,
-  }),
+  receivers: fc.array(
+    fc.record({ batches: fc.nat({ max: 30 }), rows: fc.integer({ min: 1, max: 40 }) }),
+    {
+      minLength: 1,
+      maxLength: 2,
+    },
+  ),
   pipelines: fc.array(pipeline, { minLength: 1, maxLength: 4 }),
   exporters: fc.array(exporter, { minLength: 3, maxLength: 3 }),
   die: fc.boolean(),
@@ -38,13 +41,14 @@ const graph = fc.record({
 function yamlOf(shape: typeof graph extends fc.Arbitrary<infer T> ? T : never): Graph {
   const lines = ['receivers:']
   shape.receivers.forEach(({ batches, rows }, at) => {
-    lines.push(`  test_counter/${at}: { batches: ${batches}, rows: ${rows} }`)
+    lines.push(`  test_counter/${at}: { batches: ${batches}, rows: ${rows}, each: 10 }`)
   })
   const used = new Set(shape.pipelines.flatMap(({ stages }) => stages))
   if (used.size > 0) lines.push('processors:')
   for (const id of used) {
     const die = id === 'test_stumble' && shape.die ? `, die: DIE` : ''
-    const options = id === 'test_stumble' ? `seed: ${shape.seed}${die}` : id.endsWith('two') ? 'of: 2' : ''
+    const options =
+      id === 'test_stumble' ? `seed: ${shape.seed}${die}` : id.endsWith('two') ? 'of: 2' : ''
     lines.push(`  ${id}: { ${options} }`)
   }
   lines.push('exporters:')
@@ -99,7 +103,11 @@ function edgesBalance(shape: Parameters<typeof yamlOf>[0], accounts: Accounts): 
     let rows = p.joined && at > 0 ? putOut[at - 1] : receivers
     for (const id of p.stages) {
       const account = rowsOf('processor', id, `p${at}`)
-      assert.equal(account?.in ?? 0, rows, `${id} of p${at} was given what the stage before it put out`)
+      assert.equal(
+        account?.in ?? 0,
+        rows,
+        `${id} of p${at} was given what the stage before it put out`,
+      )
       rows = account?.out ?? 0
     }
     putOut.push(rows)

@@ -13,7 +13,9 @@ import {
   RetryableError,
   SERIES_COLUMNS,
   SERIES_TABLE,
+  type SeriesView,
 } from 'fovea'
+import { type Collected, collected } from './collected.ts'
 
 const ROW = { time_us: 'number', number: 'u32', packets: 'number', name: 'text' } as const
 type Rows = Batch<typeof ROW>
@@ -175,7 +177,7 @@ const tag = defineProcessor({
       },
       process(batch) {
         const rows = batch as Rows
-        const writer = new BatchWriter(batch.table, tables[batch.table], batch.length)
+        const writer = new BatchWriter(batch.table, { ...tables[batch.table], tag: 'u32' }, batch.length)
         const data = writer.data as unknown as Rows['data'] & { tag: Uint32Array }
         data.number.set(rows.data.number.subarray(0, rows.length))
         data.packets.set(rows.data.packets.subarray(0, rows.length))
@@ -258,19 +260,6 @@ const series = defineProcessor({
   },
 })
 
-/** What every collecting exporter accepted, by id: the test process reads it here. */
-export interface Collected {
-  rows: number
-  packets: number
-  batches: number
-  tags: Set<number>
-  /** Newest value by label, from the series view. */
-  series: Map<string, number>
-}
-const shelf = globalThis as { foveaTestCollected?: Map<string, Collected> }
-shelf.foveaTestCollected ??= new Map()
-export const collected = shelf.foveaTestCollected
-
 const collect = defineExporter({
   type: 'test_collect',
   summary: 'Keeps count of what it accepted; refuses, fails and dawdles by configuration',
@@ -287,8 +276,10 @@ const collect = defineExporter({
     const random = randomFrom(config.seed)
     const own: Collected = { rows: 0, packets: 0, batches: 0, tags: new Set(), series: new Map() }
     collected.set(host.id, own)
+    let newest: SeriesView | undefined
     return {
       async write(batch, { signal, series: view }) {
+        newest = view ?? newest
         if (config.hang) {
           await new Promise(resolve => signal.addEventListener('abort', resolve))
           throw new Error('aborted')
@@ -304,11 +295,12 @@ const collect = defineExporter({
           if (packets) own.packets += packets[row]
           if (tags) own.tags.add(tags[row])
         }
-        for (let id = 0; view && id < view.idsEnd; id++) {
-          if (view.has(id)) own.series.set(view.label(id, 0), view.value(id, 0))
+      },
+      close() {
+        for (let id = 0; newest && id < newest.idsEnd; id++) {
+          if (newest.has(id)) own.series.set(newest.label(id, 0), newest.value(id, 0))
         }
       },
-      close: () => undefined,
     }
   },
 })

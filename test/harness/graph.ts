@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Agent } from '../../core/agent.ts'
-import { loadPlan } from '../../core/commands/plan_files.ts'
+import { loadPlan } from '../../core/plan.ts'
+import type { Plan } from '../../core/plan_types.ts'
 import type { Account } from '../../core/runtime/ledger.ts'
-import { silent } from './log.ts'
 
 export interface Graph {
   /** Configuration without `plugins`; `DIE` stands for the path of a file that a stage takes as the word to die. */
@@ -21,24 +21,32 @@ export interface Books {
   readonly lost: ReadonlyMap<string, number>
 }
 
+const nothing = () => undefined
+const quiet = {
+  component: () => ({ debug: nothing, info: nothing, warn: nothing, error: nothing }),
+}
 const PLUGIN = fileURLToPath(new URL('./faulty_plugin.ts', import.meta.url))
+
+/** The plan of a YAML text; `folder` is where its files lie. */
+export function planOf(yaml: string, folder: string): Promise<Plan> {
+  const file = join(folder, 'agent.yaml')
+  const text = yaml.replaceAll('DIE', join(folder, 'die'))
+  writeFileSync(file, `plugins: [${PLUGIN}]\n${text}\n`)
+  return loadPlan({ files: [file] })
+}
 
 /** Starts an agent in this process. `during` runs while it does; without it the agent runs until all receivers ended. */
 export async function runGraph(
   graph: Graph,
-  during?: (agent: Agent) => Promise<void>,
+  during?: (agent: Agent, folder: string) => Promise<void>,
 ): Promise<Books> {
   const folder = mkdtempSync(join(tmpdir(), 'fovea-graph-'))
   try {
-    const die = join(folder, 'die')
-    writeFileSync(die, '')
-    const file = join(folder, 'agent.yaml')
-    writeFileSync(file, `plugins: [${PLUGIN}]\n${graph.yaml.replaceAll('DIE', die)}\n`)
-    const plan = await loadPlan([file])
-    const agent = new Agent(plan, { log: silent, signals: false })
+    writeFileSync(join(folder, 'die'), '')
+    const agent = new Agent(await planOf(graph.yaml, folder), { log: quiet, signals: false })
     try {
       await agent.start()
-      await (during ? during(agent) : agent.ended)
+      await (during ? during(agent, folder) : agent.ended)
     } finally {
       await agent.stop()
     }
