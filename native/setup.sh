@@ -91,7 +91,7 @@ locked_packages_are_installed() {
 }
 
 set_up_packages() {
-	lists=package-lock.json
+	lists='package-lock.json'
 	if [ -f node_modules/.package-lock.json ]; then lists="$lists node_modules/.package-lock.json"; fi
 	# shellcheck disable=SC2086
 	if is_fresh packages "$(sum_of $lists)" && [ -e node_modules/.bin/node ]; then return; fi
@@ -208,7 +208,7 @@ set_up_test_tools() {
 # Unpacked, not installed: the package would start a server of its own.
 set_up_promtool() {
 	tools=native/build/tools
-	if have promtool && have prometheus || [ -x $tools/usr/bin/promtool ]; then return; fi
+	if [ -x $tools/usr/bin/promtool ] || { have promtool && have prometheus; }; then return; fi
 	if ! have apt-get; then
 		say 'promtool and prometheus are not here: the tests that need them are skipped'
 		return
@@ -221,7 +221,12 @@ set_up_promtool() {
 }
 
 fetch_prometheus() {
-	(cd $tools && apt-get -qq download prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb) >>"$log" 2>&1
+	for package in prometheus promtool; do
+		# promtool is a package of its own since Debian 13; before that it is inside the other one.
+		[ ! -x $tools/usr/bin/$package ] || continue
+		(cd $tools && apt-get -qq download $package && dpkg-deb -x ${package}_*.deb . &&
+			rm ${package}_*.deb) >>"$log" 2>&1 || return 1
+	done
 }
 
 if is_checkout; then set_up_packages; else set_up_release; fi
