@@ -1,12 +1,16 @@
 /**
  * Addresses as text: parsing and writing of IPv4, IPv6 and networks in CIDR form.
  *
- * In a batch an address is 16 bytes, IPv4 mapped to ::ffff:0:0/96, so one comparison serves both families.
+ * In a batch an address is 16 bytes, IPv4 mapped to ::ffff:0:0/96, so one comparison serves both
+ * families.
  */
 
 const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]
 
-/** 16 bytes, or null when `text` is no address. Accepts what RFC 4291 section 2.2 allows, without zone. */
+/**
+ * 16 bytes, or null when `text` is no address. Accepts what RFC 4291 section 2.2 allows, without
+ * zone.
+ */
 export function parseAddress(text: string): Uint8Array | null {
   const four = parseFour(text)
   if (four) return Uint8Array.from([...MAPPED, ...four])
@@ -48,12 +52,18 @@ function parseGroups(text: string, last: boolean): number[] | null {
 }
 
 export interface Network {
-  /** The network's address and mask as four words in this machine's byte order, as a Uint32Array sees a column. */
+  /**
+   * The network's address and mask as four words in this machine's byte order, as a Uint32Array
+   * sees a column.
+   */
   readonly words: Uint32Array
   readonly mask: Uint32Array
 }
 
-/** `10.0.0.0/8`, `fd00::/8`, or a single address; null when `text` is neither. Bits below the mask are ignored. */
+/**
+ * `10.0.0.0/8`, `fd00::/8`, or a single address; null when `text` is neither. Bits below the mask
+ * are ignored.
+ */
 export function parseNetwork(text: string): Network | null {
   const [host, length, rest] = text.split('/')
   const address = parseAddress(host)
@@ -76,7 +86,9 @@ export function isMapped(bytes: Uint8Array, at: number): boolean {
   return true
 }
 
-/** Dotted for IPv4, else RFC 5952: lower case, the longest run of two or more zero groups as `::`. */
+/**
+ * Dotted for IPv4, else RFC 5952: lower case, the longest run of two or more zero groups as `::`.
+ */
 export function formatAddress(bytes: Uint8Array, at = 0): string {
   if (isMapped(bytes, at)) {
     return `${bytes[at + 12]}.${bytes[at + 13]}.${bytes[at + 14]}.${bytes[at + 15]}`

@@ -1,8 +1,10 @@
 /**
- * What an expression means over a table's columns: types are checked and code for a `Kernel` is written.
+ * What an expression means over a table's columns: types are checked and code for a `Kernel` is
+ * written.
  *
- * Four types: number (u8, u16, u32 and number columns, all computed as doubles), text, address, boolean.
- * Texts are compared by index: a literal is looked up once per batch, a test runs once per distinct text.
+ * Four types: number (u8, u16, u32 and number columns, all computed as doubles), text, address,
+ * boolean. Texts are compared by index: a literal is looked up once per batch, a test runs once per
+ * distinct text.
  */
 import type { Columns } from '../core/index.ts'
 import { didYouMean, MissingColumns } from '../core/index.ts'
@@ -13,7 +15,9 @@ import { type Expression, expressionError, type Tree } from './parse.ts'
 
 export type ValueType = 'number' | 'text' | 'address' | 'boolean'
 
-/** Code over `row`, and what it yields. For text it is a text index, for an address a column's name. */
+/**
+ * Code over `row`, and what it yields. For text it is a text index, for an address a column's name.
+ */
 export interface Code {
   readonly type: ValueType
   readonly code: string
@@ -29,7 +33,8 @@ export interface Scope {
 /**
  * Compiles to code over `row` that yields `type`.
  * @param path where the expression stands in the configuration.
- * @throws MissingColumns with all columns that this table lacks; ConfigError for a type error, with its position.
+ * @throws MissingColumns with all columns that this table lacks; ConfigError for a type error, with
+ * its position.
  */
 export function compile(
   kernel: Kernel,

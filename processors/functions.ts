@@ -1,6 +1,6 @@
 /**
- * The functions of expressions, one writer of code each. To add one: an entry here, a line in README.md,
- * a case in test/processors/expression.test.ts.
+ * The functions of expressions, one writer of code each. To add one: an entry here, a line in
+ * README.md, a case in test/processors/expression.test.ts.
  */
 import { type Code, expect, type Scope, textOf } from './expression.ts'
 import { addressIn, networkLiteral } from './networks.ts'

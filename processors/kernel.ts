@@ -1,9 +1,11 @@
 /**
- * Builds one function over a batch's typed arrays from snippets of JavaScript: how an expression, a key or a
- * sum becomes a loop without a call per row. V8 compiles each kernel for exactly the column types it reads.
+ * Builds one function over a batch's typed arrays from snippets of JavaScript: how an expression, a
+ * key or a sum becomes a loop without a call per row. V8 compiles each kernel for exactly the
+ * column types it reads.
  *
- * Measured against closures composed per node (test/bench/processors.ts): 3 to 8 times less time a row.
- * Only checked column names, numbers and names made here reach the source; user text goes in as constants.
+ * Measured against closures composed per node (test/bench/processors.ts): 3 to 8 times less time a
+ * row. Only checked column names, numbers and names made here reach the source; user text goes in
+ * as constants.
  */
 import type { Batch, Columns } from '../core/index.ts'
 
@@ -42,7 +44,10 @@ export class Kernel {
     )
   }
 
-  /** Name of a literal's index in the batch's text; a negative number of its own where the batch lacks it. */
+  /**
+   * Name of a literal's index in the batch's text; a negative number of its own where the batch
+   * lacks it.
+   */
   textIndex(text: string): string {
     const literal = this.constant(text)
     const absent = -1 - this.#constants.indexOf(text)
@@ -73,7 +78,8 @@ export class Kernel {
   }
 
   /**
-   * The finished function. Its parameters are `batch` and `parameters`; `body` may use every name made here.
+   * The finished function. Its parameters are `batch` and `parameters`; `body` may use every name
+   * made here.
    */
   build<F extends (batch: Batch, ...rest: never[]) => unknown>(
     parameters: readonly string[],

@@ -1,8 +1,8 @@
 /**
  * Open addressing over typed arrays: keys of a fixed number of 32-bit words to dense entry numbers.
  *
- * Entry 0 is never given out: it stands for "none". Owners keep their own arrays by entry number and are
- * told when there is room for more. About 12 + 4 x width bytes an entry at the usual load.
+ * Entry 0 is never given out: it stands for "none". Owners keep their own arrays by entry number
+ * and are told when there is room for more. About 12 + 4 x width bytes an entry at the usual load.
  */
 import { grown } from '../core/index.ts'
 
@@ -112,7 +112,10 @@ export class KeyTable {
   }
 }
 
-/** Code that mixes the words named by `names` into `hash`; with `HASH_END` a full avalanche (murmur3's finaliser). */
+/**
+ * Code that mixes the words named by `names` into `hash`; with `HASH_END` a full avalanche
+ * (murmur3's finaliser).
+ */
 export function hashCode(names: readonly string[]): string {
   const steps = names.map(
     name => `hash = Math.imul(hash ^ ${name}, 0x9e3779b1); hash ^= hash >>> 15`,

@@ -2,7 +2,10 @@
  * Named translations of numbers to words, for labels: `map: protocol_names` in a metric's `by`.
  */
 
-/** IANA protocol numbers whose OpenTelemetry or IANA keyword people know; 0 is "not known" and has no word. */
+/**
+ * IANA protocol numbers whose OpenTelemetry or IANA keyword people know; 0 is "not known" and has
+ * no word.
+ */
 const PROTOCOLS: Readonly<Record<number, string>> = {
   0: '',
   1: 'icmp',

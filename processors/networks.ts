@@ -24,7 +24,10 @@ export function addressIn(kernel: Kernel, column: string, networks: readonly Net
   return networks.length === 0 ? 'false' : `(${networks.map(inOne).join(' || ')})`
 }
 
-/** A literal beside `==` or in a list of addresses. A network is refused where `in_network` says it better. */
+/**
+ * A literal beside `==` or in a list of addresses. A network is refused where `in_network` says it
+ * better.
+ */
 export function addressLiteral(scope: Scope, at: Tree, text: string | undefined): Network {
   const network = text === undefined ? null : parseNetwork(text)
   if (!network || text === undefined) {

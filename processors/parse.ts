@@ -1,14 +1,17 @@
 /**
  * Expressions as plain trees: CEL syntax (cel.dev) in, `Tree` out, with positions for messages.
  *
- * The CEL package takes 7 MiB in each thread that loads it, so it is loaded with the first expression
- * that is more than one column or number. Presets carry their trees ready-made and never load it.
+ * The CEL package takes 7 MiB in each thread that loads it, so it is loaded with the first
+ * expression that is more than one column or number. Presets carry their trees ready-made and never
+ * load it.
  */
 import { createRequire } from 'node:module'
 import type { ASTNode, ParseResult } from '@marcbachmann/cel-js'
 import { ConfigError } from '../core/index.ts'
 
-/** One node. `start` and `end` are offsets into the source. Plain data, so that presets can hold it. */
+/**
+ * One node. `start` and `end` are offsets into the source. Plain data, so that presets can hold it.
+ */
 export type Tree =
   | {
       readonly op: 'literal'
@@ -18,7 +21,9 @@ export type Tree =
     }
   | { readonly op: 'column'; readonly name: string; readonly start: number; readonly end: number }
   | {
-      /** An operator of CEL's (`&&`, `<`, `in`, `!`, `?:`), `list`, or a function's name with `()`. */
+      /**
+       * An operator of CEL's (`&&`, `<`, `in`, `!`, `?:`), `list`, or a function's name with `()`.
+       */
       readonly op: string
       readonly of: readonly Tree[]
       readonly start: number
@@ -39,7 +44,8 @@ export function expressionError(path: string, source: string, at: number, messag
 
 /**
  * Parses one expression.
- * @param path where it stands in the component's configuration, for messages: `where`, `metrics.2.value`.
+ * @param path where it stands in the component's configuration, for messages: `where`,
+ * `metrics.2.value`.
  * @throws ConfigError with the position inside the expression.
  */
 export function parseExpression(path: string, source: string): Expression {
@@ -60,7 +66,10 @@ const RESERVED = new Set(['true', 'false', 'null', 'in'])
 
 type Cel = typeof import('@marcbachmann/cel-js')
 
-/** `require` in the bundle, where esbuild resolves it; the same package through Node's own loader elsewhere. */
+/**
+ * `require` in the bundle, where esbuild resolves it; the same package through Node's own loader
+ * elsewhere.
+ */
 function loadCel(): Cel {
   return typeof require === 'function'
     ? require('@marcbachmann/cel-js')

@@ -1,6 +1,6 @@
 /**
- * Picks rows out of a batch into a new one: what `filter` and every other stage that drops rows needs.
- * Column by column with typed arrays; the list of texts is shared, because it is immutable.
+ * Picks rows out of a batch into a new one: what `filter` and every other stage that drops rows
+ * needs. Column by column with typed arrays; the list of texts is shared, because it is immutable.
  */
 import type { Batch, BytesColumn, Kind, Store } from '../core/index.ts'
 import { rowBytes, views } from '../core/index.ts'

@@ -1,13 +1,16 @@
 /**
  * Text cells as numbers that stay valid beyond their batch.
  *
- * A batch lists its own distinct strings; state that outlives it needs ids of its own. Each distinct text of a
- * batch is looked up once, and what nobody keeps is forgotten with the batch: names of dead pods do not pile up.
+ * A batch lists its own distinct strings; state that outlives it needs ids of its own. Each
+ * distinct text of a batch is looked up once, and what nobody keeps is forgotten with the batch:
+ * names of dead pods do not pile up.
  */
 import { TextPool } from '../core/index.ts'
 
 export class TextIds {
-  /** Id + 1 by text index of the present batch, 0 not looked up yet. Valid until the next `begin`. */
+  /**
+   * Id + 1 by text index of the present batch, 0 not looked up yet. Valid until the next `begin`.
+   */
   ids = new Uint32Array(256)
   readonly #pool = new TextPool()
   #text: readonly string[] = []

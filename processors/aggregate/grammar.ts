@@ -1,7 +1,8 @@
 /**
  * The grammar of a metric as users and presets write it, and its JSON schema.
  *
- * Metrics are data: what OpenTelemetry, Retina or Hubble call a thing stands in YAML files of this grammar.
+ * Metrics are data: what OpenTelemetry, Retina or Hubble call a thing stands in YAML files of this
+ * grammar.
  */
 import type { Expression } from '../parse.ts'
 

@@ -1,8 +1,9 @@
 /**
  * The state of one group: label sets by entry, and for each the values of every member.
  *
- * Entry 0 is the overflow: rows whose label set found no room. All members of a label set are born together,
- * at zero, so that a rate sees the first event. About 13 bytes a label set and 20 a series beside key and values.
+ * Entry 0 is the overflow: rows whose label set found no room. All members of a label set are born
+ * together, at zero, so that a rate sees the first event. About 13 bytes a label set and 20 a
+ * series beside key and values.
  */
 import type { BatchWriter, SERIES_COLUMNS } from '../../core/index.ts'
 import { grown } from '../../core/index.ts'
@@ -21,7 +22,10 @@ export class Group {
   values: Float64Array
   /** Series id by entry and member. */
   ids: Uint32Array
-  /** What was last put out of each series: its value, or the count of a histogram; NaN before the first. */
+  /**
+   * What was last put out of each series: its value, or the count of a histogram; NaN before the
+   * first.
+   */
   last: Float64Array
   /** Microseconds: since when the values add up. */
   start: Float64Array
@@ -87,7 +91,10 @@ export class Group {
     this.seen[entry] = 0
   }
 
-  /** True when the member's newest state was not put out yet. A gauge's reading is news even when equal. */
+  /**
+   * True when the member's newest state was not put out yet. A gauge's reading is news even when
+   * equal.
+   */
   changed(entry: number, index: number, member: Member): boolean {
     if (this.dirty[entry] === 0) return false
     const value = this.values[entry * this.plan.stride + member.offset]

@@ -1,6 +1,7 @@
 /**
- * Metrics with the same tables, labels and condition form a group: its rows are tested and hashed once,
- * however many values are taken from each. This file turns metrics into groups and groups into kernels.
+ * Metrics with the same tables, labels and condition form a group: its rows are tested and hashed
+ * once, however many values are taken from each. This file turns metrics into groups and groups
+ * into kernels.
  */
 import type { Batch, Columns } from '../../core/index.ts'
 import { ConfigError, slotsOf } from '../../core/index.ts'
@@ -39,7 +40,10 @@ export type SelectKeys = (
   texts: TextIds,
 ) => number
 
-/** Adds the listed rows to the values at `places`; returns how many values were no number or negative. */
+/**
+ * Adds the listed rows to the values at `places`; returns how many values were no number or
+ * negative.
+ */
 export type Accumulate = (
   batch: Batch,
   rows: Uint32Array,
@@ -73,7 +77,8 @@ export function groupMetrics(metrics: readonly Metric[]): GroupPlan[] {
 
 /**
  * The two loops of a group over one table.
- * @throws MissingColumns with all columns that the group needs and the table lacks; ConfigError for a wrong type.
+ * @throws MissingColumns with all columns that the group needs and the table lacks; ConfigError for
+ * a wrong type.
  */
 export function groupKernels(group: GroupPlan, columns: Columns): GroupKernels {
   const { labels, where, path } = group.first
@@ -139,7 +144,8 @@ function addKernel(group: GroupPlan, columns: Columns): Accumulate {
     }
     if (member.type === 'histogram') {
       const observe = kernel.constant(observer(member.bounds))
-      return `{ const x = ${value}; if (x === x) ${observe}(values, at + ${offset}, x); else bad++ }`
+      return `{ const x = ${value}
+        if (x === x) ${observe}(values, at + ${offset}, x); else bad++ }`
     }
     // Columns of whole numbers need no check.
     const { tree } = part.value
@@ -158,7 +164,10 @@ function addKernel(group: GroupPlan, columns: Columns): Accumulate {
   )
 }
 
-/** Sum, count, then the buckets' own counts: the slots of SERIES_COLUMNS. An upper bound belongs to its bucket. */
+/**
+ * Sum, count, then the buckets' own counts: the slots of SERIES_COLUMNS. An upper bound belongs to
+ * its bucket.
+ */
 function observer(
   bounds: readonly number[],
 ): (values: Float64Array, at: number, x: number) => void {

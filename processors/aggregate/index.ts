@@ -1,8 +1,9 @@
 /**
  * Rows into metrics: counters, last values and histograms by any columns, with a limit on series.
  *
- * What is counted is data: presets and the user's own `metrics` in one grammar (`grammar.ts`). Memory is
- * bounded by `series_max`, and what does not fit is counted in one overflow series per metric.
+ * What is counted is data: presets and the user's own `metrics` in one grammar (`grammar.ts`).
+ * Memory is bounded by `series_max`, and what does not fit is counted in one overflow series per
+ * metric.
  */
 import type { Columns } from '../../core/index.ts'
 import {
@@ -94,7 +95,7 @@ function openGroup(
     group ??= new Group(plan, kernels.codecs)
     const same = kernels.codecs.every((codec, i) => codec.words === group?.codecs[i].words)
     if (!same) {
-      const message = `${plan.first.tables.join(', ')} have labels of the same name in different kinds`
+      const message = `${plan.first.tables.join(', ')} have a label's column in different kinds`
       throw new ConfigError([{ path: plan.first.path, message }])
     }
     routes.set(table, [...(routes.get(table) ?? []), { group, kernels }])

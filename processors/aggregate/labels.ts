@@ -1,8 +1,9 @@
 /**
- * Labels of a series: how a cell becomes words of a key, and the words become text when a series is born.
+ * Labels of a series: how a cell becomes words of a key, and the words become text when a series is
+ * born.
  *
- * Numbers and addresses are their own words. Texts are ids of `TextIds`. Mapped cells are places in the
- * map's list of words, so that two values with one name are one series.
+ * Numbers and addresses are their own words. Texts are ids of `TextIds`. Mapped cells are places in
+ * the map's list of words, so that two values with one name are one series.
  */
 import type { Kind } from '../../core/index.ts'
 import { formatAddress } from '../address.ts'
@@ -21,7 +22,10 @@ export interface Label {
 export interface LabelCodec {
   /** 32-bit words of the key. */
   readonly width: number
-  /** What the words are: keys are comparable between tables when these are equal. `text`: an id of `TextIds`. */
+  /**
+   * What the words are: keys are comparable between tables when these are equal. `text`: an id of
+   * `TextIds`.
+   */
   readonly words: 'text' | 'integer' | 'double' | 'address' | 'mapped'
   /** Code of each word over `row`. The kernel has a parameter `texts`. */
   code(kernel: Kernel): readonly string[]

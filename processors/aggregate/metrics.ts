@@ -1,6 +1,6 @@
 /**
- * From the configuration to metrics: presets are joined with the user's own, every mistake is named.
- * Called by `plan` in the main thread and by `open` in the worker, with the same result.
+ * From the configuration to metrics: presets are joined with the user's own, every mistake is
+ * named. Called by `plan` in the main thread and by `open` in the worker, with the same result.
  */
 import type { MetricDefinition, Problem } from '../../core/index.ts'
 import { ConfigError, didYouMean } from '../../core/index.ts'

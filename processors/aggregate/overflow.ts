@@ -1,8 +1,9 @@
 /**
- * One overflow series per metric, as OpenTelemetry names it: the sum of all label sets that found no room.
+ * One overflow series per metric, as OpenTelemetry names it: the sum of all label sets that found
+ * no room.
  *
- * The values stand in entry 0 of each group; here is what makes series of them. They count against no limit
- * and never end, so that the sum over a metric's series is always the sum over its rows.
+ * The values stand in entry 0 of each group; here is what makes series of them. They count against
+ * no limit and never end, so that the sum over a metric's series is always the sum over its rows.
  */
 import type { ProcessorHost } from '../../core/index.ts'
 import { type Group, type SeriesRows, writeSlot } from './group.ts'

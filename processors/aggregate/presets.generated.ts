@@ -1,5 +1,6 @@
 /**
- * The presets of presets/*.yaml, expressions parsed. Written by test/processors/presets.test.ts with UPDATE=1.
+ * The presets of presets/*.yaml, expressions parsed. Written by test/processors/presets.test.ts
+ * with UPDATE=1.
  */
 import type { MetricConfig } from './grammar.ts'
 

@@ -1,9 +1,10 @@
 /**
  * The running aggregation: rows into values of series, series into rows.
  *
- * A batch goes through each group in three loops: list rows with their keys, find each key's entry, add the
- * values. Every interval the series that changed are put out, cumulative since they were born, and those
- * that nothing touched for `idle_expiry` end. The ledger: rows that counted are folded, the others filtered.
+ * A batch goes through each group in three loops: list rows with their keys, find each key's entry,
+ * add the values. Every interval the series that changed are put out, cumulative since they were
+ * born, and those that nothing touched for `idle_expiry` end. The ledger: rows that counted are
+ * folded, the others filtered.
  */
 import type { Batch, MetricDefinition, ProcessorHost, Stage } from '../../core/index.ts'
 import { BatchWriter, SERIES_COLUMNS, SERIES_TABLE } from '../../core/index.ts'

@@ -1,8 +1,8 @@
 /**
  * Lets the rows through that satisfy an expression; the others are counted as `filtered`.
  *
- * The expression becomes one loop over the batch's arrays that lists the rows to keep. A batch that passes
- * whole is handed on by reference.
+ * The expression becomes one loop over the batch's arrays that lists the rows to keep. A batch that
+ * passes whole is handed on by reference.
  */
 import type { Batch, Columns } from '../../core/index.ts'
 import { defineProcessor, MissingColumns } from '../../core/index.ts'

@@ -1,5 +1,6 @@
 /**
- * What happens to each column of a flow when its rows become one record, and what makes two rows one flow.
+ * What happens to each column of a flow when its rows become one record, and what makes two rows
+ * one flow.
  */
 import type { Columns, Kind } from '../../core/index.ts'
 
@@ -34,7 +35,10 @@ const FOLDS: Readonly<Record<string, Fold>> = {
   ecn: 'last',
 }
 
-/** The flow's key: the tuple, where it was seen and which way. Columns that a table lacks are left out. */
+/**
+ * The flow's key: the tuple, where it was seen and which way. Columns that a table lacks are left
+ * out.
+ */
 const ADDRESSES = ['source_address', 'destination_address']
 /** Columns that share a 32-bit word, with the bit they begin at. */
 const PACKED: readonly (readonly (readonly [string, number])[])[] = [
@@ -70,7 +74,10 @@ export function foldOf(name: string): Fold {
   return KEY.has(name) ? 'first' : (FOLDS[name] ?? 'known')
 }
 
-/** Code of each word of the key over `row`, given how a column's cell and an address's words are named. */
+/**
+ * Code of each word of the key over `row`, given how a column's cell and an address's words are
+ * named.
+ */
 export function keyWords(
   columns: Columns,
   cell: (name: string) => string,

@@ -1,8 +1,9 @@
 /**
  * A flow's rows as one record: what flow logs take.
  *
- * The receiver tells of a busy flow every second; a log of that would fill a disk in minutes. Here the rows
- * of a flow become one record when it ends and every `active_timeout`, in the terms of IPFIX.
+ * The receiver tells of a busy flow every second; a log of that would fill a disk in minutes. Here
+ * the rows of a flow become one record when it ends and every `active_timeout`, in the terms of
+ * IPFIX.
  */
 import type { Columns } from '../../core/index.ts'
 import { ConfigError, defineProcessor, MissingColumns } from '../../core/index.ts'

@@ -1,9 +1,9 @@
 /**
- * The open flows of one table: rows find their record by key, records come out when their flow ends, when
- * they are as old as `active_timeout`, when there is no room, and at the end of all.
+ * The open flows of one table: rows find their record by key, records come out when their flow
+ * ends, when they are as old as `active_timeout`, when there is no room, and at the end of all.
  *
- * The ledger: the row that opens a record is held until the record comes out in its place; rows that join it
- * are folded. So in = out + folded + held at every moment.
+ * The ledger: the row that opens a record is held until the record comes out in its place; rows
+ * that join it are folded. So in = out + folded + held at every moment.
  */
 import type { Batch, Columns, ProcessorHost } from '../../core/index.ts'
 import { BatchWriter, grown } from '../../core/index.ts'

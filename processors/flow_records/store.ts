@@ -1,8 +1,8 @@
 /**
  * Open records, one array per column, indexed by the entry numbers of a `KeyTable`.
  *
- * The loops over columns are generated once per table, so that each sees one array type. Text cells are ids
- * of `TextIds`, kept while a record holds them.
+ * The loops over columns are generated once per table, so that each sees one array type. Text cells
+ * are ids of `TextIds`, kept while a record holds them.
  */
 import type { Batch, BatchWriter, Columns, Kind, Store } from '../../core/index.ts'
 import { views } from '../../core/index.ts'
@@ -138,7 +138,8 @@ function stepOf(kernel: Kernel, name: string, kind: Kind): string {
         if (x > ${maximumOf(kind)}) { saturated++; ${store}[e] = ${maximumOf(kind)} }
         else ${store}[e] = x`
     case 'min':
-      return `const x = ${cell}, s = ${store}[e]; if (x !== 0 && (s === 0 || x < s)) ${store}[e] = x`
+      return `const x = ${cell}, s = ${store}[e]
+        if (x !== 0 && (s === 0 || x < s)) ${store}[e] = x`
     case 'max':
       return `const x = ${cell}; if (x > ${store}[e]) ${store}[e] = x`
     case 'or':
@@ -153,7 +154,9 @@ function stepOf(kernel: Kernel, name: string, kind: Kind): string {
 function addressStep(column: string, store: string, onlyKnown: boolean): string {
   const copy = `for (let b = 0; b < 16; b++) ${store}[16 * e + b] = ${column}[16 * row + b]`
   if (!onlyKnown) return copy
-  return `let any = 0; for (let b = 0; b < 16; b++) any |= ${column}[16 * row + b]; if (any) ${copy}`
+  return `let any = 0
+    for (let b = 0; b < 16; b++) any |= ${column}[16 * row + b]
+    if (any) ${copy}`
 }
 
 function textStep(kernel: Kernel, column: string, store: string): string {

@@ -1,6 +1,7 @@
 /**
- * One processor on its own, with core's real configuration check and series store around it, and the ledger
- * checked after every step: in = out + filtered + folded + held, where `created` rows count as in.
+ * One processor on its own, with core's real configuration check and series store around it, and
+ * the ledger checked after every step: in = out + filtered + folded + held, where `created` rows
+ * count as in.
  */
 import assert from 'node:assert/strict'
 import { validate } from '../../core/config/validate.ts'

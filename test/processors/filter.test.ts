@@ -1,5 +1,6 @@
 /**
- * Expressions and the filter: each operator against plain JavaScript over the same rows, each mistake by its text.
+ * Expressions and the filter: each operator against plain JavaScript over the same rows, each
+ * mistake by its text.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -132,7 +133,7 @@ describe('filter', () => {
     assert.equal(stage.host.counts.filtered, 4)
   })
 
-  test('kept rows carry every kind of column, and nothing writable is shared with the input', () => {
+  test('kept rows carry every kind of column, and share nothing writable with the input', () => {
     const packets = { ...columns, data: 'bytes' } as const
     const cells = rows.map((cells, i) => ({ ...cells, data: new Uint8Array(i + 1).fill(i + 1) }))
     const input = { ...batchOf('packets', packets, cells, 9), dictionary: 3 }

@@ -1,6 +1,7 @@
 /**
- * Presets are written in YAML and shipped as TypeScript with their expressions parsed, so that the worker
- * needs neither a YAML nor a CEL parser. This test compares the two; UPDATE=1 writes the second anew.
+ * Presets are written in YAML and shipped as TypeScript with their expressions parsed, so that the
+ * worker needs neither a YAML nor a CEL parser. This test compares the two; UPDATE=1 writes the
+ * second anew.
  */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -48,7 +49,8 @@ function generated(): string {
   }
   const body = JSON.stringify(presets, null, 2)
   return `/**
- * The presets of presets/*.yaml, expressions parsed. Written by test/processors/presets.test.ts with UPDATE=1.
+ * The presets of presets/*.yaml, expressions parsed. Written by test/processors/presets.test.ts
+ * with UPDATE=1.
  */
 import type { MetricConfig } from './grammar.ts'
 
