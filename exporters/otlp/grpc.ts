@@ -5,6 +5,8 @@
  * level. So the frame's flag and the header that name the compression must be set behind the library's own
  * filter, which it offers no public place for: `markCompressed` is the one spot that knows its insides.
  */
+import { isIP } from 'node:net'
+import { checkServerIdentity } from 'node:tls'
 import * as grpc from '@grpc/grpc-js'
 import { PermanentError, RetryableError } from '../../core/index.ts'
 import type { ClientSecrets } from '../tls.ts'
@@ -39,19 +41,15 @@ class GrpcTransport implements Transport {
     for (const [name, value] of Object.entries(options.headers)) this.#metadata.set(name, value)
     this.#compression = options.compression
     this.#compress = compressor(options.compression, options.level)
-    this.#client = new grpc.Client(endpoint.target, credentials(secrets), {
+    const address = addressIn(endpoint.target)
+    this.#client = new grpc.Client(endpoint.target, credentials(secrets, address), {
       'grpc.primary_user_agent': options.userAgent,
       'grpc.max_receive_message_length': RESPONSE_MAX,
       // Core retries, at its own pace; the library's back-off of up to two minutes would outlast it.
       'grpc.enable_retries': 0,
       'grpc.initial_reconnect_backoff_ms': 500,
       'grpc.max_reconnect_backoff_ms': 5000,
-      ...(secrets?.serverName
-        ? {
-            'grpc.ssl_target_name_override': secrets.serverName,
-            'grpc.default_authority': secrets.serverName,
-          }
-        : {}),
+      ...(secrets ? namesFor(secrets.serverName, address) : {}),
     })
     if (this.#compress) markCompressed(this.#client, options.compression)
   }
@@ -94,10 +92,39 @@ class GrpcTransport implements Transport {
   }
 }
 
-function credentials(secrets: ClientSecrets | undefined): grpc.ChannelCredentials {
+/** The IP address in a target, if it is one. */
+function addressIn(target: string): string | undefined {
+  const host = target.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
+  return isIP(host) ? host : undefined
+}
+
+/**
+ * TLS has no server name for an IP address, and Node refuses one; the library gives it all the same. So it is
+ * told a name that no server has, and the certificate is held against the address.
+ */
+function namesFor(
+  serverName: string | undefined,
+  address: string | undefined,
+): grpc.ChannelOptions {
+  if (serverName) {
+    return { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName }
+  }
+  return address ? { 'grpc.ssl_target_name_override': 'address.invalid' } : {}
+}
+
+function credentials(
+  secrets: ClientSecrets | undefined,
+  address: string | undefined,
+): grpc.ChannelCredentials {
   if (!secrets) return grpc.credentials.createInsecure()
-  const { ca = null, key = null, cert = null, verify } = secrets
-  return grpc.credentials.createSsl(ca, key, cert, { rejectUnauthorized: verify })
+  const { ca = null, key = null, cert = null, verify, serverName } = secrets
+  const byAddress = address && !serverName
+  return grpc.credentials.createSsl(ca, key, cert, {
+    rejectUnauthorized: verify,
+    ...(byAddress
+      ? { checkServerIdentity: (_, certificate) => checkServerIdentity(address, certificate) }
+      : {}),
+  })
 }
 
 /** The parts of the library's channel that `markCompressed` relies on; the version is pinned, tests send through it. */

@@ -13,6 +13,7 @@ import {
   type Exporter,
   type Host,
   PermanentError,
+  RetryableError,
   SERIES_TABLE,
   type SeriesView,
   type WriteContext,
@@ -104,9 +105,13 @@ class OtlpExporter implements Exporter {
     if (!series) return
     const requests = this.#requestsOf(series)
     requests.begin(batch === this.#unfinished)
-    this.#unfinished = batch
-    await this.#sendAll('metrics', requests, signal)
     this.#unfinished = undefined
+    try {
+      await this.#sendAll('metrics', requests, signal)
+    } catch (error) {
+      if (error instanceof RetryableError) this.#unfinished = batch
+      throw error
+    }
   }
 
   #requestsOf(view: SeriesView): MetricRequests {

@@ -45,7 +45,7 @@ export class LogRequests {
 
   /** The next request, or null when all rows were acknowledged. The bytes are valid until the next call. */
   next(): Buffer | null {
-    const { length } = this.#batch as Batch
+    const length = this.#batch?.length ?? 0
     const writer = this.#writer
     this.points = 0
     for (let row = this.#done; row < length; row++) {
