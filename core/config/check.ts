@@ -152,7 +152,11 @@ function configure(
   // An empty block has no place of its own that a person would look at: its key has.
   const block = isNull(node) ? emptyMap(at) : node
   const own = component.definition.config
-  const { config: options, problems: found, valueAt } = validate(block, optionsOf(component), path)
+  const {
+    config: options,
+    problems: found,
+    valueAt,
+  } = validate(block, optionsOf(component), path, at)
   problems.push(...found)
   if (!options) return undefined
   const config = Object.freeze(

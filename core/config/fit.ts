@@ -101,8 +101,25 @@ function fit(node: ConfigNode, property: Property, pointer: string, fitting: Fit
     case 'map':
       return fitMap(node, property.values, pointer, fitting)
     default:
-      return plainValue(structured(node))
+      return fitAny(node, pointer, fitting)
   }
+}
+
+/** A value that a schema of its own judges. */
+function fitAny(node: ConfigNode, pointer: string, fitting: Fitting): unknown {
+  const open = structured(node)
+  fitting.nodes.set(pointer, open)
+  if (open.kind === 'scalar') return open.value
+  if (open.kind === 'list') {
+    return open.items.map((item, index) => fitAny(item, pointerTo(pointer, index), fitting))
+  }
+  const out: Record<string, unknown> = {}
+  for (const [key, entry] of open.entries) {
+    const at = pointerTo(pointer, key)
+    fitting.keys.set(at, entry.keyAt)
+    out[key] = fitAny(entry.node, at, fitting)
+  }
+  return out
 }
 
 function fitQuantity(

@@ -126,7 +126,8 @@ function notConfigured(id: string, kind: ComponentKind, checked: Checked): strin
   const others = (['receiver', 'processor', 'exporter'] as const).filter(other => other !== kind)
   const other = others.find(other => checked.written[other].has(id))
   if (other) return `"${id}" is configured under ${other}s, it cannot stand among ${kind}s`
-  const near = nearest(id, checked.written[kind].keys())
+  const known = [...checked.written[kind].keys()]
+  const near = nearest(id, known) ?? known.find(other => other.startsWith(`${id}/`))
   if (near !== undefined) return `"${id}" is not configured, did you mean "${near}"?`
   return `"${id}" is not configured; add "${id}:" under ${kind}s`
 }

@@ -45,10 +45,16 @@ export interface Validated {
   readonly keyAt: PlaceOf
 }
 
-/** Checks `node` (the block under `path`). */
-export function validate(node: ConfigNode, spec: ConfigSpec, path: string): Validated {
+/** Checks `node`, the block under `path`; `keyAt` is where the block's own key stands. */
+export function validate(
+  node: ConfigNode,
+  spec: ConfigSpec,
+  path: string,
+  keyAt: Place = node.at,
+): Validated {
   const problems: Problem[] = []
   const fitting = newFitting(path, problems)
+  fitting.keys.set('', keyAt)
   const config = fitSpec(node, spec, '', fitting)
   const check = validatorOf(spec)
   if (!check(config)) problems.push(...toProblems(check.errors ?? [], fitting))

@@ -129,7 +129,8 @@ function toScalar(item: Scalar, at: Place): ScalarNode {
 function toMap(item: YAMLMap, at: Place, reading: Reading, path: string): ConfigNode {
   const entries = new Map<string, Entry>()
   for (const pair of item.items) {
-    const keyAt = reading.locate(startOf(pair.key))
+    const isMissing = isScalar(pair.key) && pair.key.source === ''
+    const keyAt = reading.locate(startOf(isMissing ? pair.value : pair.key))
     const key = keyOf(pair, keyAt, reading, path)
     if (key === undefined) continue
     const first = entries.get(key)
