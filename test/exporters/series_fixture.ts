@@ -108,7 +108,7 @@ export function testHost(id = 'exporter'): TestHost {
 }
 
 /** A configuration as core would freeze it: defaults, then `given` (durations in ms, sizes in bytes). */
-export function configOf<S extends ConfigSpec>(spec: S, given: Partial<ConfigOf<S>> = {}) {
+export function configOf<S extends ConfigSpec>(spec: S, given: object = {}): ConfigOf<S> {
   return { ...defaults(spec), ...given } as ConfigOf<S>
 }
 
