@@ -164,7 +164,7 @@ async function planStage(
   if (mistakes.length === 0 && Object.keys(accepts).length === 0) {
     fail(await unserved(id, here, missing, parts))
   }
-  problems.push(...mistakes.filter(mistake => !isKnown(mistake, problems)))
+  for (const mistake of mistakes) if (!isKnown(mistake, problems)) problems.push(mistake)
   return mistakes.length === 0 ? { id, accepts, tablesOut: meeting.tables } : undefined
 }
 
