@@ -17,24 +17,35 @@ export interface Attribute {
   readonly double?: true
 }
 
+/** IANA's keywords, as `aggregate` writes them too. */
 const TRANSPORTS = {
+  0: '',
   1: 'icmp',
   2: 'igmp',
+  4: 'ipv4',
   6: 'tcp',
   17: 'udp',
+  33: 'dccp',
+  41: 'ipv6',
   47: 'gre',
   50: 'esp',
   51: 'ah',
-  58: 'icmpv6',
+  58: 'ipv6-icmp',
+  89: 'ospf',
+  103: 'pim',
+  112: 'vrrp',
+  115: 'l2tp',
   132: 'sctp',
+  136: 'udplite',
 }
 
 const COLUMNS: Readonly<Record<string, Attribute>> = {
   protocol: { name: 'network.transport', words: TRANSPORTS },
   packets: { name: 'network.io.packets' },
   bytes: { name: 'network.io.bytes' },
-  direction: { name: 'fovea.direction', words: { 0: '', 1: 'ingress', 2: 'egress' } },
+  direction: { name: 'network.io.direction', words: { 0: '', 1: 'receive', 2: 'transmit' } },
   interface: { name: 'fovea.interface', omitZero: true },
+  direction_name: { name: 'network.io.direction' },
   interface_name: { name: 'network.interface.name' },
   query_name: { name: 'dns.question.name' },
   query_type: { name: 'dns.question.type' },
@@ -57,7 +68,8 @@ const COLUMNS: Readonly<Record<string, Attribute>> = {
     words: { 0: '', 1: 'vxlan', 2: 'geneve', 3: 'gre', 4: 'ipip' },
   },
   tunnel_id: { name: 'fovea.tunnel_id', omitZero: true },
-  vlan: { name: 'fovea.vlan', omitZero: true },
+  vlan: { name: 'network.vlan.id', omitZero: true },
+  cgroup_path: { name: 'linux.cgroup.path' },
   translated_address: { name: 'fovea.translated.address' },
   translated_port: { name: 'fovea.translated.port', omitZero: true },
   cgroup_id: { name: 'fovea.cgroup_id', omitZero: true },

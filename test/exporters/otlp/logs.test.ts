@@ -6,6 +6,8 @@ import { type TestContext, test } from 'node:test'
 import { BatchWriter, type Columns } from '../../../core/batch.ts'
 import { RetryableError } from '../../../core/errors.ts'
 import { attributeOf } from '../../../exporters/otlp/attributes.ts'
+import { protocolName } from '../../../processors/maps.ts'
+import { type ColumnFacts, columnDictionary } from '../../../receivers/columns.ts'
 import { decodeLogs, plain, recordsOf } from './decode.ts'
 import { type Given, opened } from './opened.ts'
 import { grpcServer } from './servers.ts'
@@ -92,7 +94,7 @@ test('a row is a record with typed attributes, and what is empty is left out', a
     'source.port': 443n,
     'destination.port': 50_000n,
     'network.transport': 'tcp',
-    'fovea.direction': 'egress',
+    'network.io.direction': 'transmit',
     'network.io.packets': 3n,
     'fovea.rtt_us': 1500n,
     'source.k8s.pod.name': 'web-1',
@@ -170,6 +172,19 @@ test('a batch without rows sends nothing', async t => {
   const { server, write } = await start(t)
   await write(manyRows(0))
   assert.equal(server.received.length, 0)
+})
+
+test('names are those of the column dictionary, and protocols those of the aggregation', () => {
+  for (const [column, { attribute }] of Object.entries<ColumnFacts>(columnDictionary)) {
+    if (attribute === undefined) continue
+    const [, end] = /^(source|destination)_/.exec(column) ?? []
+    const named = end && !attribute.startsWith(`${end}.`) ? `${end}.${attribute}` : attribute
+    assert.equal(attributeOf(column).name, named)
+  }
+  const { words = {} } = attributeOf('protocol')
+  for (let protocol = 0; protocol < 256; protocol++) {
+    assert.equal(words[protocol] ?? String(protocol), protocolName(protocol))
+  }
 })
 
 test('columns of both ends are mapped alike, and a column without a name keeps its own', () => {
