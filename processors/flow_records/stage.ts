@@ -43,9 +43,11 @@ export class OpenFlows {
   readonly #columns: Columns
   readonly #host: ProcessorHost
   readonly #flowsMax: number
-  readonly #keys: KeyTable
+  /** Entries of the records that are open. */
+  readonly keys: KeyTable
   readonly #keyKernel: Keys
-  readonly #texts = new TextIds()
+  /** Names that open records hold. */
+  readonly texts = new TextIds()
   readonly #store: RecordStore
   /** Milliseconds of the tick before a record was opened, by entry; 0 where no record is open. */
   #since: Float64Array
@@ -71,14 +73,14 @@ export class OpenFlows {
       name => `${kernel.column(name)}[row]`,
       name => kernel.words(name),
     )
-    this.#keys = new KeyTable(words.length)
+    this.keys = new KeyTable(words.length)
     this.#keyKernel = keyKernel(kernel, words)
-    this.#store = new RecordStore(columns, this.#keys.capacity, this.#texts)
-    this.#since = new Float64Array(this.#keys.capacity)
+    this.#store = new RecordStore(columns, this.keys.capacity, this.texts)
+    this.#since = new Float64Array(this.keys.capacity)
   }
 
   get open(): number {
-    return this.#keys.size
+    return this.keys.size
   }
 
   process(batch: Batch): Batch[] {
@@ -86,9 +88,9 @@ export class OpenFlows {
     if (this.#entries.length < rows) this.#makeRoom(rows)
     this.#keyKernel(batch, this.#words, this.#hashes)
     const opened = this.#findRecords(batch)
-    this.#texts.begin(batch.text)
+    this.texts.begin(batch.text)
     const saturated = this.#store.fold(batch, this.#entries, this.#opened, opened)
-    this.#texts.end()
+    this.texts.end()
     if (saturated > 0) this.#host.count('saturated', saturated)
     if (rows > opened) this.#host.count('folded', rows - opened)
     return this.#putOut()
@@ -97,10 +99,10 @@ export class OpenFlows {
   /** Lists the record of each row; returns how many rows opened one. */
   #findRecords(batch: Batch): number {
     const states = batch.data.flow_state as Uint8Array
-    const { width } = this.#keys
+    const { width } = this.keys
     let opened = 0
     for (let row = 0; row < batch.length; row++) {
-      let entry = this.#keys.find(this.#words, row * width, this.#hashes[row])
+      let entry = this.keys.find(this.#words, row * width, this.#hashes[row])
       const end = ENDS[states[row]]
       if (entry === 0) {
         this.#opened[opened++] = row
@@ -114,23 +116,23 @@ export class OpenFlows {
   }
 
   #openRecord(row: number, end: EndReason | undefined): number {
-    const full = this.#keys.size >= this.#flowsMax
+    const full = this.keys.size >= this.#flowsMax
     if (end || full) {
-      const entry = this.#keys.reserve()
-      if (this.#keys.capacity > this.#since.length) this.#grow()
+      const entry = this.keys.reserve()
+      if (this.keys.capacity > this.#since.length) this.#grow()
       this.#closing.push(entry)
       this.#reasons.push(end ?? END.resources)
       if (!end) this.#host.count('flows_max_reached', 1)
       return entry
     }
-    const entry = this.#keys.add(this.#words, row * this.#keys.width, this.#hashes[row])
-    if (this.#keys.capacity > this.#since.length) this.#grow()
+    const entry = this.keys.add(this.#words, row * this.keys.width, this.#hashes[row])
+    if (this.keys.capacity > this.#since.length) this.#grow()
     this.#since[entry] = this.#nowMs
     return entry
   }
 
   #close(entry: number, reason: EndReason): void {
-    this.#keys.unlink(entry)
+    this.keys.unlink(entry)
     this.#since[entry] = 0
     this.#closing.push(entry)
     this.#reasons.push(reason)
@@ -140,7 +142,7 @@ export class OpenFlows {
   tick(nowMs: number, activeTimeoutMs: number, final: boolean): Batch[] {
     const since = this.#since
     const first = this.#nowMs === 1
-    for (let entry = 1; entry < this.#keys.end; entry++) {
+    for (let entry = 1; entry < this.keys.end; entry++) {
       if (since[entry] === 0) continue
       if (first) since[entry] = nowMs
       if (nowMs - since[entry] >= activeTimeoutMs) this.#close(entry, END.active)
@@ -161,7 +163,7 @@ export class OpenFlows {
         reasons[writer.length] = writer.textId(this.#reasons[i])
         this.#store.write(closing[i], writer)
         this.#store.clear(closing[i])
-        this.#keys.release(closing[i])
+        this.keys.release(closing[i])
       }
       this.#store.endBatch()
       if (writer.textOverflow > 0) this.#host.count('text_overflow', writer.textOverflow)
@@ -173,14 +175,14 @@ export class OpenFlows {
   }
 
   #grow(): void {
-    this.#store.grow(this.#keys.capacity)
-    this.#since = grown(this.#since, new Float64Array(this.#keys.capacity))
+    this.#store.grow(this.keys.capacity)
+    this.#since = grown(this.#since, new Float64Array(this.keys.capacity))
   }
 
   #makeRoom(rows: number): void {
     this.#entries = new Uint32Array(rows)
     this.#opened = new Uint32Array(rows)
-    this.#words = new Uint32Array(rows * this.#keys.width)
+    this.#words = new Uint32Array(rows * this.keys.width)
     this.#hashes = new Uint32Array(rows)
   }
 }

@@ -6,9 +6,12 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { Batch, Columns } from '../../core/index.ts'
 import { ConfigError, MissingColumns } from '../../core/index.ts'
+import { SeriesRecorder } from '../../core/runtime/series_recorder.ts'
 import { formatAddress } from '../../processors/address.ts'
 import flowRecords from '../../processors/flow_records/index.ts'
+import { OpenFlows } from '../../processors/flow_records/stage.ts'
 import { batchOf } from '../harness/flow_batch.ts'
+import { testHost } from '../harness/host.ts'
 import { openStage } from '../harness/stage.ts'
 
 const columns = {
@@ -211,6 +214,32 @@ describe('flow_records', () => {
       assert.equal(record?.packets, i < 3000 ? 2 * packets : packets)
       assert.equal(record?.source_pod, source_pod)
     })
+  })
+
+  test('a record from before the first tick is as old as that tick', () => {
+    const stage = openStage(flowRecords, { flows: columns }, '')
+    stage.put(batchOf('flows', columns, [{ packets: 1 }]))
+    assert.deepEqual(stage.tick(1_700_000_000_000), [])
+    assert.deepEqual(stage.tick(1_700_000_059_999), [])
+    assert.match(read(stage.tick(1_700_000_060_000))[0], /active_timeout/)
+  })
+
+  test('ended flows leave nothing behind: entries and texts are used again', () => {
+    const open = new OpenFlows('flow_records', columns, 10, {
+      ...testHost(),
+      series: new SeriesRecorder(1),
+    })
+    for (let round = 0; round < 100; round++) {
+      const flow = { source_port: round, source_pod: `pod-${round}` }
+      const rows = [flow, { ...flow, source_pod: `late-${round}`, flow_state: round % 2 ? 3 : 2 }]
+      open.process(batchOf('flows', columns, rows))
+      open.tick(1 + round, 0, false)
+      assert.equal(open.open, 0)
+    }
+    assert.equal(open.keys.end, 2, 'one entry served them all')
+    open.texts.begin(['', 'x', 'y'])
+    const ids = [open.texts.resolve(1) - 1, open.texts.resolve(2) - 1]
+    assert.deepEqual(ids.sort(), [1, 2], 'the first ids are free again')
   })
 
   test('a narrow sum stops at its maximum and says so', () => {
