@@ -114,7 +114,7 @@ export async function agentInNamespace(t: TestContext, options: AgentOptions = {
 }
 
 export function run(command: string, ...words: string[]): string {
-  return execFileSync(command, words, { encoding: 'utf8', stdio: 'pipe' })
+  return execFileSync(command, words, { encoding: 'utf8', stdio: 'pipe', maxBuffer: 1 << 28 })
 }
 
 /** Waits until `condition` holds. @throws Error with `what` when it does not within ten seconds. */
