@@ -45,7 +45,14 @@ export async function describe(registry: Registry): Promise<Description[]> {
 
 function emitted({ definition, type }: Component): Tables {
   const config = defaultConfig(definition.config)
-  return definition.kind === 'receiver' && config ? emittedBy(definition, type, config) : {}
+  if (definition.kind !== 'receiver' || !config) return {}
+  try {
+    return emittedBy(definition, type, config)
+  } catch (error) {
+    // A receiver may need more than defaults to know: a file that is not there, for one.
+    if (error instanceof ConfigError) return {}
+    throw error
+  }
 }
 
 function columnsOf(

@@ -84,6 +84,10 @@ async function overview(): Promise<string> {
 }
 
 if (import.meta.main) {
+  // A reader that went away (`fovea components | head`) is no failure of ours.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
   const io: Io = {
     out: text => process.stdout.write(text),
     err: text => process.stderr.write(text),
