@@ -11,6 +11,7 @@ import type { Kernel, KernelHost } from './types.ts'
 export type { KernelOptions } from './kernel.ts'
 export type { Field, FieldType, Layout } from './layout.ts'
 export { u64 } from './layout.ts'
+export { kernelProblem } from './rights.ts'
 export * from './types.ts'
 
 /**

@@ -5,7 +5,7 @@
  * looks at which it is.
  */
 import { existsSync, readFileSync } from 'node:fs'
-import { type Addon, errnoOf } from './addon.ts'
+import { type Addon, errnoOf, loadAddon } from './addon.ts'
 import { KernelError } from './types.ts'
 
 const capabilities = { CAP_BPF: 39, CAP_PERFMON: 38, CAP_NET_ADMIN: 12 }
@@ -37,6 +37,23 @@ export function requireBpf(addon: Addon): void {
       'Use a kernel of 5.10 or newer built with CONFIG_DEBUG_INFO_BTF=y; in a container, mount /sys.',
     )
   }
+}
+
+/**
+ * What keeps BPF receivers from running on this machine, or null; loads no program.
+ *
+ * Called by commands that want to say it before anything starts. Null is no promise: a seccomp
+ * profile, for one, shows only when a program is loaded.
+ */
+export function kernelProblem(): KernelError | null {
+  try {
+    requireBpf(loadAddon())
+  } catch (error) {
+    if (error instanceof KernelError) return error
+    throw error
+  }
+  const why = { code: 'EPERM', message: '' }
+  return missingCapabilities().length > 0 ? forbidden('cannot load BPF programs', why, '') : null
 }
 
 /** The error to throw for what the addon threw. `what` is the beginning of the sentence. */

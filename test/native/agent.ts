@@ -4,10 +4,12 @@
  * Tests start it in a network namespace, as another user, or to be killed. `help.ts` speaks to it.
  */
 import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { type Attachment, type BpfObject, openKernel } from '../../native/index.ts'
+import { type Attachment, type BpfObject, kernelProblem, openKernel } from '../../native/index.ts'
 
 const asset = (name: string) => fileURLToPath(new URL(`probe/${name}`, import.meta.url))
 const forceClsact = process.argv.includes('--clsact')
@@ -38,6 +40,11 @@ const calls = {
   watch: () => kernel.links().onChange(() => changes++),
   changes: () => changes,
   send: sendToSelf,
+  connect: connectToSelf,
+  problem: () => {
+    const problem = kernelProblem()
+    return problem && { message: problem.message, remedy: problem.remedy }
+  },
   ids: () => idsOf('/proc/self/fdinfo'),
   close: () => kernel.close(),
 }
@@ -62,6 +69,15 @@ async function sendToSelf(count: number): Promise<number> {
   await all
   socket.close()
   return arrived
+}
+
+/** One TCP connection over loopback, opened and closed. */
+async function connectToSelf(): Promise<void> {
+  const server = createServer(socket => socket.end())
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  await once(connect(port, '127.0.0.1').resume(), 'close')
+  server.close()
 }
 
 /** Kernel ids of the programs, maps and links that this process holds. */

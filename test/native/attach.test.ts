@@ -1,5 +1,6 @@
 /** Attaching and detaching, each in a network namespace of its own. */
 import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, rmdirSync } from 'node:fs'
 import { test } from 'node:test'
 import { Agent, agentInNamespace, eventually, exists, goodPrograms, needsRoot } from './help.ts'
 
@@ -46,6 +47,32 @@ test('xdp, socket filter, tp_btf, raw and classic tracepoint all see packets', {
   assert.ok((await agent.call('seen', 4)) >= packets, 'tp_btf')
   assert.ok((await agent.call('seen', 5)) >= packets, 'raw tracepoint')
 })
+
+test('a sockops program attached to a cgroup sees its connections', { skip }, async t => {
+  const folder = '/sys/fs/cgroup'
+  const path = existsSync(`${folder}/cgroup.controllers`) ? folder : `${folder}/unified`
+  if (!existsSync(`${path}/cgroup.procs`)) return t.skip('no cgroup v2 hierarchy is mounted')
+  const cgroup = mkdtempSync(`${path}/fovea-test-`)
+  t.after(() => eventually('the cgroup is empty', () => removeFolder(cgroup)))
+  const through = ['sh', '-c', `echo $$ > ${cgroup}/cgroup.procs && exec "$@"`, 'sh']
+  const agent = await agentInNamespace(t, { through })
+  await agent.call('open', ...object)
+  const sockops = 3
+  await agent.call('attach', 'probe_sockops', { kind: 'cgroup', path: cgroup, attachType: sockops })
+  assert.equal(await agent.call('seen', 6), 0)
+  await agent.call('connect')
+  assert.ok((await agent.call('seen', 6)) >= 2, 'both ends of a connection')
+  await agent.end()
+})
+
+function removeFolder(path: string): boolean {
+  try {
+    rmdirSync(path)
+    return true
+  } catch {
+    return false
+  }
+}
 
 test('a classic tracepoint is attached by its category and name', { skip }, async t => {
   const agent = await agentInNamespace(t, { through: ['unshare', '--mount'] })
