@@ -57,7 +57,10 @@ export function isEnvironmentError(error: unknown): error is EnvironmentError {
 export class MissingColumns extends Error {
   override readonly name = 'MissingColumns'
   readonly columns: readonly string[]
-  /** @param message says more where there is more to say, such as the place inside an expression. */
+  /**
+   * @param message where there is more to say than the names, such as the place inside an expression;
+   * with no columns, why this table is none of the stage's business.
+   */
   constructor(columns: readonly string[], message = `needs ${columns.join(', ')}`) {
     super(message)
     this.columns = columns

@@ -137,7 +137,7 @@ async function planStage(
   const { tables } = here
   const accepts: Record<string, Columns> = {}
   const meeting = new Meeting()
-  const missing: (readonly string[])[] = []
+  const missing: MissingColumns[] = []
   const mistakes: Problem[] = []
   const fail = (message: string) => {
     mistakes.push(problemAt(reference.at, reference.path, message))
@@ -149,7 +149,7 @@ async function planStage(
       if (configured) mistakes.push(...placeProblems(answer, configured))
       continue
     }
-    if (answer instanceof MissingColumns) missing.push(answer.columns)
+    if (answer instanceof MissingColumns) missing.push(answer)
     else accepts[table] = columns
     const out = answer instanceof MissingColumns ? { [table]: columns } : answer
     const wrong = tablesMistake(out)
@@ -191,14 +191,21 @@ function isKnown(problem: Problem, problems: readonly Problem[]): boolean {
 async function unserved(
   stage: string,
   here: Here,
-  missing: readonly (readonly string[])[],
+  missing: readonly MissingColumns[],
   parts: Parts,
 ): Promise<string> {
   const names = Object.keys(here.tables)
   if (names.length === 0) return `no table reaches ${stage}`
-  const [fewest] = missing.toSorted((a, b) => a.length - b.length)
-  const help = await advice(fewest, { ...parts, ...here, stage })
-  return `${stage} needs ${enumerate(fewest)}, which ${noneOf(names)}${help}`
+  const wanting = missing.filter(({ columns }) => columns.length > 0)
+  const [fewest] = wanting.toSorted((a, b) => a.columns.length - b.columns.length)
+  // A stage that wants none of the tables lacks no column.
+  if (!fewest) return `${stage} ${missing[0].message}; at this point there is ${enumerate(names)}`
+  const { columns } = fewest
+  const help = await advice(columns, { ...parts, ...here, stage })
+  // Its own words say more, such as the place inside an expression.
+  const plain = fewest.message === new MissingColumns(columns).message
+  const needs = plain ? `needs ${enumerate(columns)}` : fewest.message
+  return `${stage} ${needs}, which ${noneOf(names)}${help}`
 }
 
 function noneOf(tables: readonly string[]): string {

@@ -60,8 +60,7 @@ export function missingIn(columns: Columns, { source, tree }: Expression): Map<s
   const missing = new Map<string, string>()
   for (const name of columnsOf(tree)) {
     if (Object.hasOwn(columns, name)) continue
-    const near = didYouMean(name, Object.keys(columns))
-    missing.set(name, `${name} (at character ${find(tree, name) + 1} of "${source}")${near}`)
+    missing.set(name, `${name} (at character ${find(tree, name) + 1} of "${source}")`)
   }
   return missing
 }

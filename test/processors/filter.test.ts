@@ -162,14 +162,11 @@ describe('filter', () => {
     assert.deepEqual(filter.plan({ drops: columns }, config), { drops: columns })
   })
 
-  test('columns that a table lacks are named with their place and a near name', () => {
+  test('columns that a table lacks are named with their place', () => {
     const error = refusal('bytes > 1 && source_pd == "a" && packets > 0')
     assert.ok(error instanceof MissingColumns)
     assert.deepEqual(error.columns, ['source_pd', 'packets'])
-    assert.match(
-      error.message,
-      /source_pd \(at character 14 of ".*"\), did you mean "source_pod"\?/,
-    )
+    assert.match(error.message, /source_pd \(at character 14 of ".*"\)/)
   })
 
   const at = (n: number, where: string) => ` (at character ${n} of "${where}")`
