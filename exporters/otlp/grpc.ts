@@ -7,6 +7,8 @@
  */
 import { isIP } from 'node:net'
 import { checkServerIdentity } from 'node:tls'
+import { promisify } from 'node:util'
+import { type ZstdOptions, zstdDecompress } from 'node:zlib'
 import * as grpc from '@grpc/grpc-js'
 import { PermanentError, RetryableError } from '../../core/index.ts'
 import type { ClientSecrets } from '../tls.ts'
@@ -22,6 +24,9 @@ const METHODS: Readonly<Record<Signal, string>> = {
 /** The specification's limit for answers. */
 const RESPONSE_MAX = 4 << 20
 const UNIMPLEMENTED = 12
+/** Flag and length before each message. */
+const FRAME_HEAD = 5
+const zstdAsync = promisify<Buffer, ZstdOptions, Buffer>(zstdDecompress)
 
 export function grpcTransport(
   endpoint: Endpoint,
@@ -81,7 +86,7 @@ class GrpcTransport implements Transport {
     if (abort.aborted) return new RetryableError('no answer before the deadline')
     const [details] = error.metadata?.get('grpc-status-details-bin') ?? []
     const bytes = details instanceof Buffer ? details : undefined
-    const failure = grpcError(error.code, error.details, bytes)
+    const failure = grpcError(error.code, error.details || error.message, bytes)
     if (error.code !== UNIMPLEMENTED || !this.#compress) return failure
     const hint = `does the server take compression: ${this.#compression}?`
     return new PermanentError(`${failure.message} (${hint})`)
@@ -134,23 +139,48 @@ interface ChannelInsides {
   }
 }
 
-/** Puts a filter behind the one that frames messages: it sets the frame's flag and `grpc-encoding`. */
+/**
+ * Puts a filter behind the one that frames messages: it sets the frame's flag and `grpc-encoding`, and undoes
+ * zstd in the answer, because a server may answer in the compression in which it was asked (grpc-go does).
+ */
 function markCompressed(client: grpc.Client, encoding: string): void {
   const channel = client.getChannel() as unknown as ChannelInsides
-  const filter = {
-    async sendMetadata(metadata: Promise<grpc.Metadata>) {
-      const headers = await metadata
-      headers.set('grpc-encoding', encoding)
-      return headers
-    },
-    async sendMessage(message: Promise<{ message: Buffer; flags?: number }>) {
-      const frame = await message
-      frame.message[0] = 1
-      return frame
-    },
-    receiveMetadata: (metadata: grpc.Metadata) => metadata,
-    receiveMessage: (message: Promise<Buffer>) => message,
-    receiveTrailers: (status: grpc.StatusObject) => status,
+  const factory = { createFilter: () => new CompressedFilter(encoding) }
+  channel.internalChannel.filterStackFactory.factories.push(factory)
+}
+
+class CompressedFilter {
+  readonly #encoding: string
+  #answersZstd = false
+
+  constructor(encoding: string) {
+    this.#encoding = encoding
   }
-  channel.internalChannel.filterStackFactory.factories.push({ createFilter: () => filter })
+  async sendMetadata(metadata: Promise<grpc.Metadata>): Promise<grpc.Metadata> {
+    const headers = await metadata
+    headers.set('grpc-encoding', this.#encoding)
+    return headers
+  }
+  async sendMessage<M extends { message: Buffer }>(message: Promise<M>): Promise<M> {
+    const frame = await message
+    frame.message[0] = 1
+    return frame
+  }
+  receiveMetadata(metadata: grpc.Metadata): grpc.Metadata {
+    this.#answersZstd = metadata.get('grpc-encoding')[0] === 'zstd'
+    if (this.#answersZstd) metadata.remove('grpc-encoding')
+    return metadata
+  }
+  async receiveMessage(message: Promise<Buffer>): Promise<Buffer> {
+    const frame = await message
+    if (!this.#answersZstd || frame[0] === 0) return frame
+    const body = await zstdAsync(frame.subarray(FRAME_HEAD), { maxOutputLength: RESPONSE_MAX })
+    const plain = Buffer.alloc(FRAME_HEAD + body.length)
+    plain.writeUInt32BE(body.length, 1)
+    body.copy(plain, FRAME_HEAD)
+    return plain
+  }
+  receiveTrailers(status: grpc.StatusObject): grpc.StatusObject {
+    return status
+  }
 }

@@ -164,12 +164,13 @@ describe('several requests', () => {
 
 describe('on the wire', () => {
   for (const compression of ['gzip', 'zstd', 'none'] as const) {
-    test(`a server without our library reads compression ${compression}`, async t => {
+    test(`a server without our library reads compression ${compression} and is read`, async t => {
       const server = await rawGrpcServer()
       t.after(server.close)
-      const { write, batch, fixture } = await sender(t, server, 50, { compression })
+      const { write, batch, fixture, host } = await sender(t, server, 50, { compression })
       await write(batch, fixture.view)
       assert.equal(podsOf(server).length, 50)
+      assert.match(host.lines[0], /"message":"read"/)
       const expected = compression === 'none' ? undefined : compression
       assert.equal(server.received[0].headers['grpc-encoding'], expected)
       assert.match(String(server.received[0].headers['user-agent']), /^fovea\/1\.2\.3 /)

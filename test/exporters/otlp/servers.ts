@@ -7,8 +7,9 @@ import http from 'node:http'
 import http2 from 'node:http2'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { gunzipSync, zstdDecompressSync } from 'node:zlib'
+import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import * as grpc from '@grpc/grpc-js'
+import { encode } from './decode.ts'
 
 export type Signal = 'metrics' | 'logs'
 
@@ -124,10 +125,12 @@ export async function rawGrpcServer(): Promise<TestServer<RawReply>> {
       headers: headers as Record<string, string>,
       connection: stream.session?.socket.remotePort ?? 0,
     })
-    const fields = { ':status': 200, 'content-type': 'application/grpc' }
+    // As grpc-go does: the answer comes in the compression of the request.
+    const encoding = headers['grpc-encoding']
+    const fields = { ':status': 200, 'content-type': 'application/grpc', 'grpc-encoding': encoding }
     stream.respond(fields, { waitForTrailers: true })
     stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
-    stream.end(Buffer.from([0, 0, 0, 0, 0]))
+    stream.end(framed(ANSWER, String(encoding)))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -136,6 +139,18 @@ export async function rawGrpcServer(): Promise<TestServer<RawReply>> {
     server.close()
   }
   return { port: (server.address() as AddressInfo).port, received, script, close }
+}
+
+/** Nothing rejected, but a remark: a client that cannot read the answer does not know it. */
+const ANSWER = encode('ExportServiceResponse', { partial_success: { error_message: 'read' } })
+
+function framed(message: Buffer, encoding: string): Buffer {
+  const pack = { gzip: gzipSync, zstd: zstdCompressSync }[encoding]
+  const body = pack ? pack(message) : message
+  const head = Buffer.alloc(5)
+  head[0] = pack ? 1 : 0
+  head.writeUInt32BE(body.length, 1)
+  return Buffer.concat([head, body])
 }
 
 function unframed(frame: Buffer, encoding: string): Buffer {
