@@ -72,6 +72,7 @@ function checkShape(property: Property): JsonSchema {
 
 function editorShape(property: Property): JsonSchema {
   switch (property.type) {
+    case 'string':
     case 'integer':
     case 'number':
     case 'boolean':

@@ -26,6 +26,8 @@ const right: readonly string[] = [
   'interfaces:',
   'buffer: 10MB',
   'level: bytes',
+  'level: "${env:LEVEL:-bytes}"',
+  'zone: "${env:ZONE:-a}"',
   'required: true',
 ]
 const wrong: readonly string[] = [
@@ -42,6 +44,7 @@ const wrong: readonly string[] = [
   'buffer: 5',
   'level: byte',
   'zone: { a: 1 }',
+  'zone: North 1',
   'intervl: 1s',
 ]
 
