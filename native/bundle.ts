@@ -89,7 +89,7 @@ async function main(): Promise<void> {
   const outputs = await Promise.all(
     Object.entries(entries).map(async ([name, contents]) => {
       const { outputFiles } = await build(options(name, contents))
-      return [join(root, 'dist', `${name}.cjs`), outputFiles![0]!.contents] as const
+      return [join(root, 'dist', `${name}.cjs`), toAscii(outputFiles![0]!.text)] as const
     }),
   )
   for (const [path, contents] of outputs) {
@@ -97,6 +97,16 @@ async function main(): Promise<void> {
     writeFileSync(`${path}.new`, contents)
     renameSync(`${path}.new`, path)
   }
+}
+
+/**
+ * Node keeps a source with one letter beyond ASCII as UTF-16: twice the memory, for good. esbuild escapes
+ * strings itself; what it leaves is inside regular expressions, where the same escape holds.
+ */
+function toAscii(text: string): string {
+  return text.replace(/[^\0-\x7f]/g, letter => {
+    return `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
 }
 
 try {
