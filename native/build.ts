@@ -19,6 +19,8 @@ async function main([step, ...rest]: string[]): Promise<void> {
   const check = rest.includes('--check') || (process.env.CI ?? '') !== ''
   if (step === 'bpf') (await import('./build_bpf.ts')).buildBpf(root, folders, check)
   else if (step === 'addon') (await import('./build_addon.ts')).buildAddon(root)
+  else if (step === 'release') await (await import('./build_release.ts')).buildRelease(root)
+  else if (step === 'asan') (await import('./build_asan.ts')).buildAsan(root)
   else throw new Error(usage)
 }
 
