@@ -1,6 +1,6 @@
 /**
- * Every configuration that is shipped is right: it plans without a word of warning, and the editor's schema
- * takes it.
+ * Every configuration that is shipped is right: it plans without a word of warning, and the
+ * editor's schema takes it.
  */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'

@@ -1,25 +1,18 @@
 /**
- * The command line as a user meets it: output, messages and exit codes, in this process and as a process.
+ * The command line as a user meets it: output, messages and exit codes, in this process and as a
+ * process.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import {
-  chmodSync,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { main } from '../../core/main.ts'
 import { root, version } from '../../core/root.ts'
 
-const PLUGIN = `import { defineExporter, defineProcessor, defineReceiver, MissingColumns } from 'fovea'
+const PLUGIN = `import * as fovea from 'fovea'
+const { defineExporter, defineProcessor, defineReceiver, MissingColumns } = fovea
 const rest = { summary: 'Part of a test', open() { throw new Error('not opened') } } as const
 const tuple = { time_us: 'number', source_address: 'address' } as const
 const config = { interval: { type: 'duration', default: '1s', description: 'How often.' } } as const
@@ -38,7 +31,10 @@ export default [
     }),
     type: 'sites',
   },
-  { ...defineExporter({ ...rest, stability: 'stable', config: {}, needs: { site: 'text' } }), type: 'lines' },
+  {
+    ...defineExporter({ ...rest, stability: 'stable', config: {}, needs: { site: 'text' } }),
+    type: 'lines',
+  },
 ]
 `
 const AGENT = `plugins: [./plugin.ts]
@@ -128,7 +124,8 @@ test('a command or an option that does not exist gets the near one', async () =>
     'run --config': '--config needs a value: --config FILE; see fovea run --help',
     'run --log-format xml': '--log-format xml: there are logfmt, json; see fovea run --help',
     'run --log-level inof':
-      '--log-level inof: there are debug, info, warn, error, did you mean "info"?; see fovea run --help',
+      '--log-level inof: there are debug, info, warn, error, did you mean "info"?; ' +
+      'see fovea run --help',
     'check agent.yaml':
       '"agent.yaml" is too much; fovea check takes options only, see fovea check --help',
     'schema rows': 'fovea schema rows: there is "fovea schema" and "fovea schema columns"',
@@ -202,7 +199,7 @@ test('components lists kind, type, stability and columns of what is installed', 
   const text = await fovea('components', '--config', 'agent.yaml')
   assert.match(
     text.out,
-    /^processor sites {2}beta {2}.*plugin\.ts\n {2}Part of a test\n {2}needs source_address\n {2}adds site$/m,
+    /^processor sites {2}beta .*\n {2}Part of a test\n {2}needs source_address\n {2}adds site$/m,
   )
 })
 
@@ -249,76 +246,4 @@ test('the file runs as a process: output, errors and code arrive', () => {
   assert.equal(wrong.status, 2)
   assert.equal(wrong.stdout, '')
   assert.match(wrong.stderr, /^wrong\.yaml:2:23 .*\n$/)
-})
-
-/** A package laid out as npm does, with a Node that only prints how it was called. */
-function installed(name: string, pinned: string | undefined, bundle: boolean): string {
-  const home = join(folder, name)
-  const bin = join(home, 'node_modules/fovea/core/bin/fovea')
-  const file = (path: string, text: string) => {
-    mkdirSync(dirname(join(home, path)), { recursive: true })
-    writeFileSync(join(home, path), text)
-  }
-  const node = '#!/bin/sh\necho "$0" "$@"\n'
-  file('node_modules/fovea/core/main.ts', '')
-  if (bundle) file('node_modules/fovea/dist/agent.cjs', '')
-  if (pinned) {
-    for (const cpu of ['x64', 'arm64']) {
-      const path = `${pinned}/node-linux-${cpu}/bin/node`
-      file(path, node)
-      chmodSync(join(home, path), 0o755)
-    }
-  }
-  mkdirSync(dirname(bin), { recursive: true })
-  copyFileSync(join(root(), 'core/bin/fovea'), bin)
-  chmodSync(bin, 0o755)
-  mkdirSync(join(home, 'node_modules/.bin'), { recursive: true })
-  symlinkSync('../fovea/core/bin/fovea', join(home, 'node_modules/.bin/fovea'))
-  return home
-}
-
-function started(home: string, env: Readonly<Record<string, string>> = {}) {
-  const bin = join(home, 'node_modules/.bin/fovea')
-  const result = spawnSync(bin, ['run', '--config', 'a b.yaml'], {
-    encoding: 'utf8',
-    env: { PATH: '/usr/bin:/bin', ...env },
-    cwd: '/',
-  })
-  return { ...result, stdout: result.stdout.replaceAll(home, '~') }
-}
-
-const FLAGS = '--max-semi-space-size=1 --optimize-for-size'
-const CPU = process.arch
-
-test('the start script finds the pinned Node beside the package or inside it, through links', () => {
-  const hoisted = started(installed('hoisted', 'node_modules', true))
-  assert.equal(
-    hoisted.stdout,
-    `~/node_modules/node-linux-${CPU}/bin/node ${FLAGS} ~/node_modules/fovea/dist/agent.cjs run --config a b.yaml\n`,
-  )
-  const nested = started(installed('nested', 'node_modules/fovea/node_modules', false))
-  assert.equal(
-    nested.stdout,
-    `~/node_modules/fovea/node_modules/node-linux-${CPU}/bin/node ${FLAGS} ~/node_modules/fovea/core/main.ts run --config a b.yaml\n`,
-  )
-})
-
-test('without it the start script takes a new enough Node from the path, or says what to do and exits 3', () => {
-  const home = installed('bare', undefined, true)
-  const path = join(home, 'path')
-  mkdirSync(path)
-  const node = (text: string) => {
-    writeFileSync(join(path, 'node'), `#!/bin/sh\n${text}\n`)
-    chmodSync(join(path, 'node'), 0o755)
-  }
-  const env = { PATH: `${path}:/usr/bin:/bin` }
-  node('[ "$1" = --version ] && echo v24.1.0 || echo started')
-  assert.equal(started(home, env).stdout, 'started\n')
-  node('echo v20.20.2')
-  const old = started(home, env)
-  assert.equal(old.status, 3)
-  assert.match(
-    old.stderr,
-    /^fovea needs Node 24 or later; found here: v20\.20\.2\.\nOn Linux .*npm install/,
-  )
 })

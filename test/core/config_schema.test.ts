@@ -65,9 +65,13 @@ test('the schema refuses what check refuses', async () => {
 test('ids with names, sections and options that core adds are in the schema', () => {
   const text = `receivers: { flows/uplink: { required: true } }
 processors:
-exporters: { flow_log/a: { path: x, timeout: 1s, sending_queue: { queue_size: 1MiB }, retry_on_failure: { enabled: false } } }
+exporters:
+  flow_log/a: { path: x, timeout: 1s, sending_queue: { queue_size: 1MiB } }
+  prometheus: { retry_on_failure: { enabled: false } }
 plugins: [./x]
-service: { pipelines: { a: { receivers: flows/uplink, exporters: [flow_log/a] } }, shutdown_timeout: 5s }
+service:
+  pipelines: { a: { receivers: flows/uplink, exporters: [flow_log/a] } }
+  shutdown_timeout: 5s
 `
   assert.ok(accepts(parse(text)), JSON.stringify(accepts.errors))
   assert.equal(accepts({ receivers: { nothing: null } }), false)

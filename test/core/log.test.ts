@@ -61,7 +61,7 @@ test('entries below the level are left out, and time is now when none is given',
   assert.ok(Date.parse(entries[0].time) >= before)
 })
 
-test('a message passes once a minute for its key, then with the count of those that did not', () => {
+test('a message passes once a minute for its key, with the count of those that did not', () => {
   const { written, sink } = lines('logfmt')
   let now = 0
   const limiter = new LogLimiter(sink.component('x'), 60_000, () => now)

@@ -46,7 +46,7 @@ test('the types are the folders of this checkout', () => {
   }
 })
 
-test('every component of this checkout loads, is of its kind and states its options rightly', async () => {
+test('every component of this checkout loads and states its kind and options rightly', async () => {
   for (const kind of KINDS) {
     for (const type of listTypes(kind)) {
       const { definition, folder, source } = await loadComponent(kind, type)
