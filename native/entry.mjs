@@ -4,4 +4,4 @@
  */
 import { native } from '../dist/agent.cjs'
 
-export const { KernelError, openKernel, u64 } = native
+export const { KernelError, kernelProblem, openKernel, u64 } = native

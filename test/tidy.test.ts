@@ -1,13 +1,16 @@
 /**
- * The house rules that a machine can check: lengths, names, first lines, words, folders, dependencies.
+ * The house rules that a machine can check: lengths, names, first lines, words, folders,
+ * dependencies.
  *
- * The linter checks functions in TypeScript and formatting; `imports.test.ts` checks who imports whom.
- * Each failure lists every place at once.
+ * The linter checks functions in TypeScript and formatting; `imports.test.ts` checks who imports
+ * whom. Each failure lists every place at once.
  */
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { syncReadme } from '../core/readme.ts'
+import { type ComponentKind, loadComponent } from '../core/registry.ts'
 import { files, importsOf, isCheckout, root, type SourceFile } from './harness/tree.ts'
 
 const isGenerated = (path: string) =>
@@ -53,10 +56,10 @@ describe('tidy', { skip: isCheckout ? false : 'not a git checkout' }, () => {
 
   test('each file opens by saying what it is', () => {
     const opening: Record<string, RegExp> = {
-      ts: /^(#!.*\n)?\/\*\*\n \* \S/,
+      ts: /^\/\*\*(\n \*)? \S/,
       mjs: /^\/\*\*\n \* \S/,
-      c: /^\/\/ SPDX-License-Identifier: .+\n\/\*\n \* \S/,
-      h: /^(\/\/ SPDX-License-Identifier: .+\n|\/\* SPDX-License-Identifier: .+ \*\/\n)?\/\*\n? \*? ?\S/,
+      c: /^(\/\/ SPDX-License-Identifier: .+\n)?\/\*\n \* \S/,
+      h: /^(\/[/*] SPDX-License-Identifier: .+\n)?\/\*\n? \*? ?\S/,
       sh: /^#!\/bin\/sh\n# \S/,
     }
     fail(
@@ -78,8 +81,8 @@ describe('tidy', { skip: isCheckout ? false : 'not a git checkout' }, () => {
   test('names are lower_snake_case', () => {
     const house = /^(README|CONTRIBUTING)\.md$|^LICENSE$|^Containerfile$|^package-lock\.json$/
     const snake = /^\.?[a-z0-9]+(_[a-z0-9]+)*(\.[a-z0-9]+(_[a-z0-9]+)*)*$/
-    // Helm fixes the names of its own files.
-    const theirs = /^configs\/helm\/|\/Chart\.yaml$/
+    // Helm fixes the names of its own files, npm those of scoped packages.
+    const theirs = /^configs\/helm\/|\/Chart\.yaml$|\/fixtures\//
     fail(
       files
         .filter(({ path }) => !theirs.test(path))
@@ -151,6 +154,18 @@ describe('components', { skip: isCheckout ? false : 'not a git checkout' }, () =
       return headings.filter(part => !part.test(text)).map(part => `${folder}/README.md: ${part}`)
     })
     fail(missing)
+  })
+
+  test('the options in a README are those of the code (UPDATE=1 writes them)', async () => {
+    const wrong: string[] = []
+    for (const folder of folders) {
+      const [kind, type] = folder.split('/') as [string, string]
+      const { definition } = await loadComponent(kind.slice(0, -1) as ComponentKind, type)
+      const readme = join(root, folder, 'README.md')
+      if (!existsSync(readme)) continue
+      wrong.push(syncReadme(readme, definition.config, process.env.UPDATE === '1') ?? '')
+    }
+    fail(wrong.filter(Boolean))
   })
 })
 

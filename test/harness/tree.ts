@@ -42,24 +42,21 @@ export interface Import {
   /** The module's name, or for a relative import the path from the root. */
   readonly target: string
   readonly relative: boolean
-  /** `import(...)` of a template: any of several files. */
-  readonly pattern: boolean
 }
 
 const importForms =
-  /(?:^|\n)\s*(?:import|export)\s(?:[^'"`;]*?\sfrom\s)?\s*'([^'\n]+)'|import\(\s*(['`])([^'`\n]+)\2/g
+  /(?:^|\n)\s*(?:import|export)\s(?:[^'"`;]*?\sfrom\s)?\s*'([^'\n]+)'|import\(\s*['`]([^'`\n]+)['`]/g
 
 /** What a TypeScript file imports, types included. */
 export function importsOf({ path, text }: SourceFile): Import[] {
   const code = text.replace(/\/\*[\s\S]*?\*\//g, comment => comment.replace(/[^\n]/g, ' '))
   return [...code.matchAll(importForms)].map(match => {
-    const name = match[1] ?? match[3]!
+    const name = match[1] ?? match[2]!
     const relative = name.startsWith('.')
     return {
       line: code.slice(0, match.index).split('\n').length + Number(match[0].startsWith('\n')),
       target: relative ? join(dirname(path), name) : name,
       relative,
-      pattern: match[2] === '`',
     }
   })
 }
