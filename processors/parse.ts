@@ -1,7 +1,7 @@
 /**
  * Expressions as plain trees: CEL syntax (cel.dev) in, `Tree` out, with positions for messages.
  *
- * The CEL package takes 7 MiB in each thread that loads it, so it is loaded with the first
+ * The CEL package takes 5 to 7 MiB in each thread that loads it, so it is loaded with the first
  * expression that is more than one column or number. Presets carry their trees ready-made and never
  * load it.
  */

@@ -5,7 +5,7 @@
  * are ids of `TextIds`, kept while a record holds them.
  */
 import type { Batch, BatchWriter, Columns, Kind, Store } from '../../core/index.ts'
-import { views } from '../../core/index.ts'
+import { rowBytes, views } from '../../core/index.ts'
 import { Kernel } from '../kernel.ts'
 import type { TextIds } from '../texts.ts'
 import { foldOf, maximumOf } from './columns.ts'
@@ -100,7 +100,7 @@ export class RecordStore {
 function makeArrays(columns: Columns, capacity: number): Arrays {
   const out: Record<string, Arrays[string]> = {}
   for (const [name, kind] of Object.entries(columns)) {
-    const bytes = new ArrayBuffer(capacity * (kind === 'address' ? 16 : 8))
+    const bytes = new ArrayBuffer(capacity * rowBytes({ cell: kind }))
     out[name] = views({ cell: kind }, bytes, capacity, 0).cell as Arrays[string]
   }
   return out
