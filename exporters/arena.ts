@@ -1,8 +1,10 @@
 /**
- * Bytes by series id: label text and attributes that an exporter encodes once, when a series is born.
+ * Bytes by series id: label text and attributes that an exporter encodes once, when a series is
+ * born.
  *
- * They lie one after the other in chunks, so that a hundred thousand series are a few hundred buffers and
- * not a hundred thousand. What dies leaves a hole; when holes outweigh the rest, everything moves together.
+ * They lie one after the other in chunks, so that a hundred thousand series are a few hundred
+ * buffers and not a hundred thousand. What dies leaves a hole; when holes outweigh the rest,
+ * everything moves together.
  */
 
 const CHUNK_BYTES = 256 << 10
@@ -42,7 +44,10 @@ export class Arena {
     return this.#lengthOf[id]
   }
 
-  /** Copies the bytes of `id`, from its `skip`th on, to `target[at]`; there must be room. Returns the end. */
+  /**
+   * Copies the bytes of `id`, from its `skip`th on, to `target[at]`; there must be room. Returns
+   * the end.
+   */
   copy(id: number, target: Uint8Array, at: number, skip = 0): number {
     const from = this.#offsetOf[id]
     const length = this.#lengthOf[id]

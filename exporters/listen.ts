@@ -1,6 +1,6 @@
 /**
- * Endpoints of exporters that serve clients: `host:port` as in the Collector, and a listening socket that
- * either stands or says in one sentence why not.
+ * Endpoints of exporters that serve clients: `host:port` as in the Collector, and a listening
+ * socket that either stands or says in one sentence why not.
  */
 import type { Server } from 'node:net'
 import { ConfigError, EnvironmentError } from '../core/index.ts'
@@ -10,12 +10,16 @@ export interface Address {
   readonly port: number
 }
 
-/** Reads `127.0.0.1:9464`, `[::1]:9464`, `localhost:9464` or `:9464` (every address). @throws ConfigError */
+/**
+ * Reads `127.0.0.1:9464`, `[::1]:9464`, `localhost:9464` or `:9464` (every address). @throws
+ * ConfigError
+ */
 export function parseAddress(endpoint: string, path = 'endpoint'): Address {
   const match = /^(?:\[([0-9a-fA-F:.%a-z]+)\]|([^:[\]/]*)):(\d{1,5})$/.exec(endpoint)
   const port = Number(match?.[3])
   if (!match || port > 65535) {
-    const message = `${JSON.stringify(endpoint)} is not an address to listen on; write host:port, such as 127.0.0.1:9464 or [::1]:9464`
+    const examples = 'host:port, such as 127.0.0.1:9464 or [::1]:9464'
+    const message = `${JSON.stringify(endpoint)} is not an address to listen on; write ${examples}`
     throw new ConfigError([{ path, message }])
   }
   return { host: match[1] ?? (match[2] || '::'), port }

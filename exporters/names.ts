@@ -1,8 +1,9 @@
 /**
  * How OpenTelemetry's names and units are spelt in Prometheus.
  *
- * The rules are those of the OpenTelemetry specification, "Prometheus and OpenMetrics Compatibility": a dot
- * becomes an underscore, the unit becomes a suffix in words, a counter ends in `_total`.
+ * The rules are those of the OpenTelemetry specification, "Prometheus and OpenMetrics
+ * Compatibility": a dot becomes an underscore, the unit becomes a suffix in words, a counter ends
+ * in `_total`.
  */
 import type { MetricDefinition } from '../core/index.ts'
 
@@ -53,7 +54,10 @@ export interface PrometheusName {
   readonly unit: string
 }
 
-/** The family name of a metric. Samples of a counter add `_total`, those of a histogram `_bucket` and so on. */
+/**
+ * The family name of a metric. Samples of a counter add `_total`, those of a histogram `_bucket`
+ * and so on.
+ */
 export function prometheusName(
   metric: Pick<MetricDefinition, 'name' | 'unit' | 'type'>,
 ): PrometheusName {
@@ -71,8 +75,8 @@ export function prometheusLabel(attribute: string): string {
 }
 
 /**
- * Labels grouped by the name that they end up with: attributes that fall together share a group, in the
- * order of their original names, and their values are joined by `;`.
+ * Labels grouped by the name that they end up with: attributes that fall together share a group,
+ * in the order of their original names, and their values are joined by `;`.
  */
 export function labelGroups(attributes: readonly string[]): [name: string, indexes: number[]][] {
   const groups = new Map<string, number[]>()

@@ -1,9 +1,11 @@
 /**
- * The living series of one dictionary in the order in which exporters write them: metric by metric.
+ * The living series of one dictionary in the order in which exporters write them: metric by
+ * metric.
  *
- * A view says only whether an id lives and which generation it is. This index notices births and deaths by
- * comparing generations, has the exporter encode each newcomer once, and keeps ids sorted by metric. Orders
- * are made anew and never changed, so a reader that pauses half-way may go on with the one that it holds.
+ * A view says only whether an id lives and which generation it is. This index notices births and
+ * deaths by comparing generations, has the exporter encode each newcomer once, and keeps ids
+ * sorted by metric. Orders are made anew and never changed, so a reader that pauses half-way may
+ * go on with the one that it holds.
  */
 import type { SeriesView } from '../core/index.ts'
 import { Arena, grown } from './arena.ts'
@@ -16,7 +18,10 @@ export interface SeriesOrder {
   readonly metrics: SeriesView['metrics']
 }
 
-/** Encodes what never changes about a series (its labels) and returns it as the first `length` bytes. */
+/**
+ * Encodes what never changes about a series (its labels) and returns it as the first `length`
+ * bytes.
+ */
 export type SeriesEncoder = (id: number, metric: number) => { bytes: Uint8Array; length: number }
 
 const NOTHING: SeriesOrder = {
@@ -72,7 +77,10 @@ export class SeriesIndex {
     if (changed) this.#sort()
   }
 
-  /** False once `id` is no longer a series of `metric` with its bytes here, even if the id lives on as another. */
+  /**
+   * False once `id` is no longer a series of `metric` with its bytes here, even if the id lives
+   * on as another.
+   */
   isCurrent(order: SeriesOrder, id: number, metric: number): boolean {
     const { view } = this
     return (

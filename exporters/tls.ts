@@ -1,6 +1,6 @@
 /**
- * TLS options of exporters, with the Collector's names: what a client needs to trust and show, what a server
- * needs to show and ask for. Files are read once, when the exporter opens.
+ * TLS options of exporters, with the Collector's names: what a client needs to trust and show,
+ * what a server needs to show and ask for. Files are read once, when the exporter opens.
  */
 import { readFileSync } from 'node:fs'
 import { ConfigError, type ConfigOf, type ConfigSpec } from '../core/index.ts'
@@ -71,7 +71,10 @@ export interface ClientSecrets {
   readonly serverName: string | undefined
 }
 
-/** @throws ConfigError naming the option whose file cannot be read, or a certificate without its key. */
+/**
+ * @throws ConfigError naming the option whose file cannot be read, or a certificate without its
+ * key.
+ */
 export function readClientTls(tls: ClientTls): ClientSecrets {
   if (Boolean(tls.cert_file) !== Boolean(tls.key_file)) {
     const [given, missing] = tls.cert_file ? ['cert_file', 'key_file'] : ['key_file', 'cert_file']

@@ -1,8 +1,9 @@
 /**
  * What a server's answer means: accepted, accepted in part, try again (and when), or never.
  *
- * The rules are those of the OTLP specification (docs/specification.md of opentelemetry-proto, "Failures",
- * "OTLP/gRPC Throttling", "OTLP/HTTP Response" and "Partial Success"); the numbers are gRPC's and HTTP's own.
+ * The rules are those of the OTLP specification (docs/specification.md of opentelemetry-proto,
+ * "Failures", "OTLP/gRPC Throttling", "OTLP/HTTP Response" and "Partial Success"); the numbers
+ * are gRPC's and HTTP's own.
  */
 import { PermanentError, RetryableError } from '../../core/index.ts'
 
@@ -28,7 +29,10 @@ const RESOURCE_EXHAUSTED = 8
 const GRPC_RETRYABLE: ReadonlySet<number> = new Set([1, 4, 10, 11, 14, 15])
 const HTTP_RETRYABLE: ReadonlySet<number> = new Set([429, 502, 503, 504])
 
-/** @param details the `grpc-status-details-bin` trailer: a google.rpc.Status, which may hold a RetryInfo. */
+/**
+ * @param details the `grpc-status-details-bin` trailer: a google.rpc.Status, which may hold a
+ * RetryInfo.
+ */
 export function grpcError(
   code: number,
   message: string,
@@ -36,7 +40,8 @@ export function grpcError(
 ): RetryableError | PermanentError {
   const afterMs = details ? retryInfoMs(details) : undefined
   const text = `${GRPC_NAMES[code] ?? `gRPC status ${code}`}${message ? `: ${message}` : ''}`
-  // A server that is merely full says when it has room again; without that it means a limit for good.
+  // A server that is merely full says when it has room again; without that it means a limit for
+  // good.
   const retryable =
     GRPC_RETRYABLE.has(code) || (code === RESOURCE_EXHAUSTED && afterMs !== undefined)
   return retryable ? new RetryableError(text, afterMs) : new PermanentError(text)
@@ -129,8 +134,9 @@ function statusMessage(body: Uint8Array): string {
 }
 
 /**
- * Walks the fields of a message. Varints come as numbers, length-delimited fields as bytes, fixed ones not at
- * all. A message that is cut off or is no protobuf ends the walk: answers are read, never trusted.
+ * Walks the fields of a message. Varints come as numbers, length-delimited fields as bytes, fixed
+ * ones not at all. A message that is cut off or is no protobuf ends the walk: answers are read,
+ * never trusted.
  */
 function readFields(
   bytes: Uint8Array,

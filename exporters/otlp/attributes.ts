@@ -1,15 +1,23 @@
 /**
- * Which OpenTelemetry attribute each column becomes in a log record: the one place where names are mapped.
+ * Which OpenTelemetry attribute each column becomes in a log record: the one place where names
+ * are mapped.
  *
- * Names are those of the semantic conventions (v1.44) where there is one; Kubernetes names go behind `source.` and
- * `destination.`, because a flow has two ends. A column that is not here keeps its name behind `fovea.`.
+ * Names are those of the semantic conventions (v1.44) where there is one; Kubernetes names go
+ * behind `source.` and `destination.`, because a flow has two ends. A column that is not here
+ * keeps its name behind `fovea.`.
  */
 
 export interface Attribute {
   readonly name: string
-  /** The attribute is left out where the value is 0: the dictionary says that 0 means none or unknown. */
+  /**
+   * The attribute is left out where the value is 0: the dictionary says that 0 means none or
+   * unknown.
+   */
   readonly omitZero?: true
-  /** Text in place of small numbers, by value; other numbers are written in decimal. Empty: left out. */
+  /**
+   * Text in place of small numbers, by value; other numbers are written in decimal. Empty: left
+   * out.
+   */
   readonly words?: Readonly<Record<number, string>>
   /** The text is a comma-separated list and becomes an array of strings. */
   readonly list?: true

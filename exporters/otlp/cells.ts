@@ -1,8 +1,9 @@
 /**
- * Cells of a batch as OTLP attributes: for each column a function that writes `KeyValue` of one row.
+ * Cells of a batch as OTLP attributes: for each column a function that writes `KeyValue` of one
+ * row.
  *
- * Keys are encoded when the functions are made, texts when a batch begins; what is empty, or 0 where that
- * means unknown, is left out.
+ * Keys are encoded when the functions are made, texts when a batch begins; what is empty, or 0
+ * where that means unknown, is left out.
  */
 import type { Batch, BytesColumn, Kind } from '../../core/index.ts'
 import { ADDRESS_TEXT_MAX, isIpv4, isNoAddress, writeAddress } from '../address.ts'

@@ -1,7 +1,9 @@
 /**
- * Compression of requests. It runs in libuv's threads, so the event loop does not stand still meanwhile.
+ * Compression of requests. It runs in libuv's threads, so the event loop does not stand still
+ * meanwhile.
  *
- * Level 1 by default: it takes a quarter of gzip's usual time and gives away a tenth of the ratio.
+ * Level 1 by default: it takes a quarter of gzip's usual time and gives away a tenth of the
+ * ratio.
  */
 import { promisify } from 'node:util'
 import { constants, gzip, zstdCompress } from 'node:zlib'

@@ -1,14 +1,18 @@
 /**
  * Delta temporality: what was added since the values that the server last acknowledged.
  *
- * A failed request changes nothing here, so its growth goes into the next one. A request whose answer was
- * lost may be counted twice by the server: that is the nature of deltas, and why cumulative is the default.
+ * A failed request changes nothing here, so its growth goes into the next one. A request whose
+ * answer was lost may be counted twice by the server: that is the nature of deltas, and why
+ * cumulative is the default.
  */
 import { type SeriesView, slotsOf } from '../../core/index.ts'
 
 export class DeltaBook {
   readonly #view: SeriesView
-  /** Cumulative values: acknowledged, and in the request under way. Cells of a series lie together. */
+  /**
+   * Cumulative values: acknowledged, and in the request under way. Cells of a series lie
+   * together.
+   */
   #known = new Float64Array(1024)
   #sent = new Float64Array(1024)
   #end = 0
@@ -37,7 +41,10 @@ export class DeltaBook {
     this.#forget(id)
   }
 
-  /** Fixes what the request says of a series. False when nothing was added: there is nothing to say. */
+  /**
+   * Fixes what the request says of a series. False when nothing was added: there is nothing to
+   * say.
+   */
   prepare(id: number, gauge: boolean): boolean {
     const view = this.#view
     const at = this.#cellsAt[id]

@@ -1,8 +1,9 @@
 /**
- * Where to send: the endpoint in any of the forms that collectors' users write, and whether TLS is spoken.
+ * Where to send: the endpoint in any of the forms that collectors' users write, and whether TLS
+ * is spoken.
  *
- * A scheme decides about TLS. Without one, `tls.insecure` does; else a TLS file asks for it; else loopback
- * goes without and everything else goes with it.
+ * A scheme decides about TLS. Without one, `tls.insecure` does; else a TLS file asks for it; else
+ * loopback goes without and everything else goes with it.
  */
 import { ConfigError } from '../../core/index.ts'
 import type { ClientTls } from '../tls.ts'
@@ -35,7 +36,8 @@ export function parseEndpoint(
     throw new ConfigError([{ path: 'endpoint', message }])
   }
   if (protocol === 'grpc' && url.pathname !== '/') {
-    const message = `${JSON.stringify(text)} has a path, which gRPC has not; is protocol: http meant?`
+    const hint = 'is protocol: http meant?'
+    const message = `${JSON.stringify(text)} has a path, which gRPC has not; ${hint}`
     throw new ConfigError([{ path: 'endpoint', message }])
   }
   const secure = scheme ? scheme === 'https' : isSecure(url.hostname, tls)

@@ -36,7 +36,10 @@ export class Envelope {
     this.#scope = writer.copy()
   }
 
-  /** Begins a request: `ResourceMetrics` or `ResourceLogs`, then its one scope. The fields have one number in both. */
+  /**
+   * Begins a request: `ResourceMetrics` or `ResourceLogs`, then its one scope. The fields have
+   * one number in both.
+   */
   begin(writer: ProtoWriter): void {
     writer.at = 0
     writer.room(this.#head.length + this.#scope.length + ENVELOPE_END)

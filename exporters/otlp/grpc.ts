@@ -1,9 +1,10 @@
 /**
  * OTLP over gRPC: unary calls of `@grpc/grpc-js` with bytes that are ready.
  *
- * Messages are compressed here and not by the library, which knows no zstd and only gzip's slowest common
- * level. So the frame's flag and the header that name the compression must be set behind the library's own
- * filter, which it offers no public place for: `markCompressed` is the one spot that knows its insides.
+ * Messages are compressed here and not by the library, which knows no zstd and only gzip's
+ * slowest common level. So the frame's flag and the header that name the compression must be set
+ * behind the library's own filter, which it offers no public place for: `markCompressed` is the
+ * one spot that knows its insides.
  */
 import { isIP } from 'node:net'
 import { checkServerIdentity } from 'node:tls'
@@ -50,7 +51,8 @@ class GrpcTransport implements Transport {
     this.#client = new grpc.Client(endpoint.target, credentials(secrets, address), {
       'grpc.primary_user_agent': options.userAgent,
       'grpc.max_receive_message_length': RESPONSE_MAX,
-      // Core retries, at its own pace; the library's back-off of up to two minutes would outlast it.
+      // Core retries, at its own pace; the library's back-off of up to two minutes would outlast
+      // it.
       'grpc.enable_retries': 0,
       'grpc.initial_reconnect_backoff_ms': 500,
       'grpc.max_reconnect_backoff_ms': 5000,
@@ -104,8 +106,8 @@ function addressIn(target: string): string | undefined {
 }
 
 /**
- * TLS has no server name for an IP address, and Node refuses one; the library gives it all the same. So it is
- * told a name that no server has, and the certificate is held against the address.
+ * TLS has no server name for an IP address, and Node refuses one; the library gives it all the
+ * same. So it is told a name that no server has, and the certificate is held against the address.
  */
 function namesFor(
   serverName: string | undefined,
@@ -132,7 +134,10 @@ function credentials(
   })
 }
 
-/** The parts of the library's channel that `markCompressed` relies on; the version is pinned, tests send through it. */
+/**
+ * The parts of the library's channel that `markCompressed` relies on; the version is pinned,
+ * tests send through it.
+ */
 interface ChannelInsides {
   readonly internalChannel: {
     readonly filterStackFactory: { readonly factories: { createFilter(): unknown }[] }
@@ -140,8 +145,9 @@ interface ChannelInsides {
 }
 
 /**
- * Puts a filter behind the one that frames messages: it sets the frame's flag and `grpc-encoding`, and undoes
- * zstd in the answer, because a server may answer in the compression in which it was asked (grpc-go does).
+ * Puts a filter behind the one that frames messages: it sets the frame's flag and
+ * `grpc-encoding`, and undoes zstd in the answer, because a server may answer in the compression
+ * in which it was asked (grpc-go does).
  */
 function markCompressed(client: grpc.Client, encoding: string): void {
   const channel = client.getChannel() as unknown as ChannelInsides

@@ -1,5 +1,6 @@
 /**
- * OTLP over HTTP: protobuf bodies by POST, over connections that stay open. https is loaded only for TLS.
+ * OTLP over HTTP: protobuf bodies by POST, over connections that stay open. https is loaded only
+ * for TLS.
  */
 import http from 'node:http'
 import { RetryableError } from '../../core/index.ts'
@@ -60,7 +61,10 @@ class HttpTransport implements Transport {
     throw httpError(status, answer, retryAfter, Date.now())
   }
 
-  /** A connection that the server closed while it was idle is no failure: the request goes out again at once. */
+  /**
+   * A connection that the server closed while it was idle is no failure: the request goes out
+   * again at once.
+   */
   async #post(url: URL, body: Buffer, abort: AbortSignal, again = false): Promise<Answer> {
     if (abort.aborted) throw new RetryableError('the deadline passed before the request was sent')
     const secure = url.protocol === 'https:' && this.#https

@@ -1,9 +1,9 @@
 /**
  * Metrics and logs to any OTLP receiver: a collector, or a backend that speaks OTLP itself.
  *
- * Series become sums, gauges and histograms; rows of every other table become log records. Core queues,
- * retries and sets deadlines; here a batch is cut into requests, and what the server acknowledged is not
- * sent again when core retries the rest.
+ * Series become sums, gauges and histograms; rows of every other table become log records. Core
+ * queues, retries and sets deadlines; here a batch is cut into requests, and what the server
+ * acknowledged is not sent again when core retries the rest.
  */
 import {
   type Batch,
@@ -126,8 +126,8 @@ class OtlpExporter implements Exporter {
   }
 
   /**
-   * A request that the server will never take does not hold back the others, but fails the batch at the end;
-   * one that may succeed later ends the attempt, and the next attempt begins with it.
+   * A request that the server will never take does not hold back the others, but fails the batch
+   * at the end; one that may succeed later ends the attempt, and the next attempt begins with it.
    */
   async #sendAll(kind: Signal, requests: Requests, signal: AbortSignal): Promise<void> {
     let refused: PermanentError | undefined
@@ -148,7 +148,10 @@ class OtlpExporter implements Exporter {
     if (refused) throw refused
   }
 
-  /** What a server accepts only in part must not be sent again; it is counted and said once per message. */
+  /**
+   * What a server accepts only in part must not be sent again; it is counted and said once per
+   * message.
+   */
   #readAnswer(answer: Buffer, points: number): void {
     const partial = partialSuccess(answer)
     if (!partial) return

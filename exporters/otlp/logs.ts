@@ -31,7 +31,10 @@ export class LogRequests {
     this.#now = now
   }
 
-  /** Begins with the first row; with a batch that is known already, with its first row not acknowledged yet. */
+  /**
+   * Begins with the first row; with a batch that is known already, with its first row not
+   * acknowledged yet.
+   */
   begin(batch: Batch): void {
     if (batch === this.#batch) return
     this.#batch = batch
@@ -43,7 +46,10 @@ export class LogRequests {
     this.#event = writer.copy()
   }
 
-  /** The next request, or null when all rows were acknowledged. The bytes are valid until the next call. */
+  /**
+   * The next request, or null when all rows were acknowledged. The bytes are valid until the next
+   * call.
+   */
   next(): Buffer | null {
     const length = this.#batch?.length ?? 0
     const writer = this.#writer

@@ -1,8 +1,9 @@
 /**
  * Series as OTLP metrics: one request after the other, each below the size that a server takes.
  *
- * A point is its attributes, encoded when the series was born, and two times and a value beside them. Which
- * series the server has already acknowledged is noted by round, so that after a failure only the rest goes.
+ * A point is its attributes, encoded when the series was born, and two times and a value beside
+ * them. Which series the server has already acknowledged is noted by round, so that after a
+ * failure only the rest goes.
  */
 import type { MetricDefinition, SeriesView } from '../../core/index.ts'
 import { grown } from '../arena.ts'
@@ -74,7 +75,10 @@ export class MetricRequests {
     this.#order = this.#index.order
   }
 
-  /** Begins at the first series. `again`: the same batch as before, whose acknowledged series are left out. */
+  /**
+   * Begins at the first series. `again`: the same batch as before, whose acknowledged series are
+   * left out.
+   */
   begin(again: boolean): void {
     const { view } = this.#index
     if (!again) this.#round++
@@ -91,7 +95,10 @@ export class MetricRequests {
     this.#position = 0
   }
 
-  /** The next request, or null when all series were in one. The bytes are valid until the next call. */
+  /**
+   * The next request, or null when all series were in one. The bytes are valid until the next
+   * call.
+   */
   next(): Buffer | null {
     const writer = this.#writer
     this.points = 0
@@ -113,7 +120,10 @@ export class MetricRequests {
     }
   }
 
-  /** The server refused the last request for good: not again in this round, but as growth in the next. */
+  /**
+   * The server refused the last request for good: not again in this round, but as growth in the
+   * next.
+   */
   giveUp(): void {
     for (let i = 0; i < this.points; i++) this.#acknowledged[this.#sent[i]] = this.#round
   }

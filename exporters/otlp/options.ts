@@ -1,5 +1,6 @@
 /**
- * Options of the OTLP exporter. Names and meanings are the Collector's `otlp` and `otlphttp` exporters', in one.
+ * Options of the OTLP exporter. Names and meanings are the Collector's `otlp` and `otlphttp`
+ * exporters', in one.
  */
 import type { ConfigSpec } from '../../core/index.ts'
 import { CLIENT_TLS } from '../tls.ts'
@@ -61,7 +62,8 @@ export const OPTIONS = {
     enum: ['cumulative', 'delta'],
     default: 'cumulative',
     description:
-      'Cumulative values survive lost requests; deltas are what was added since the last acknowledged request.',
+      'Cumulative values survive lost requests; ' +
+      'deltas are what was added since the last acknowledged request.',
   },
   message_size_max: {
     type: 'size',

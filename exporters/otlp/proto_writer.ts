@@ -1,8 +1,9 @@
 /**
- * Protocol Buffers wire format, as much of it as OTLP needs, written into one buffer that is used again.
+ * Protocol Buffers wire format, as much of it as OTLP needs, written into one buffer that is used
+ * again.
  *
- * Messages whose length is not known beforehand get a length of four bytes that is filled in at their end:
- * a varint may carry leading zeros, every decoder takes it, and nothing has to move.
+ * Messages whose length is not known beforehand get a length of four bytes that is filled in at
+ * their end: a varint may carry leading zeros, every decoder takes it, and nothing has to move.
  */
 
 const FIXED_LENGTH_BYTES = 4

@@ -1,5 +1,6 @@
 /**
- * What carries a request to the server. There are two: `grpc.ts` and `http.ts`, each loaded only when used.
+ * What carries a request to the server. There are two: `grpc.ts` and `http.ts`, each loaded only
+ * when used.
  */
 export type Signal = 'metrics' | 'logs'
 

@@ -1,8 +1,8 @@
 /**
  * One scrape as text, a chunk at a time.
  *
- * Everything but the values was encoded when a series was born, so a line is one copy and a few digits. The
- * scrape needs one 64 KiB buffer however many series there are.
+ * Everything but the values was encoded when a series was born, so a line is one copy and a few
+ * digits. The scrape needs one 64 KiB buffer however many series there are.
  */
 import type { Family, Format, Member } from './families.ts'
 import { NUMBER_BYTES_MAX, writeNumber } from './numbers.ts'
@@ -40,7 +40,10 @@ export class Exposition {
     this.#out = out
   }
 
-  /** The whole text in order. A chunk must have been sent before the next one is asked for: it is overwritten. */
+  /**
+   * The whole text in order. A chunk must have been sent before the next one is asked for: it is
+   * overwritten.
+   */
   *chunks(): Generator<Buffer, void, void> {
     yield* this.#text(targetInfo(this.#options))
     for (const family of this.#families) yield* this.#family(family)
@@ -165,7 +168,8 @@ function header(family: Family, format: Format): string {
 
 function targetInfo({ format, target }: ExpositionOptions): string {
   const [name, type] = format === 'openmetrics' ? ['target', 'info'] : ['target_info', 'gauge']
-  return `# HELP ${name} What sends these metrics.\n# TYPE ${name} ${type}\ntarget_info{${target}} 1\n`
+  const head = `# HELP ${name} What sends these metrics.\n# TYPE ${name} ${type}\n`
+  return `${head}target_info{${target}} 1\n`
 }
 
 /** OpenMetrics also escapes the double quote. */

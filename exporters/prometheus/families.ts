@@ -1,8 +1,9 @@
 /**
  * From the metrics of any number of dictionaries to the families that Prometheus sees.
  *
- * A family appears once in a scrape, so metrics of one name are merged. Two metrics of one name but different
- * types cannot be: the first keeps the name, the other is skipped, counted and named in the log.
+ * A family appears once in a scrape, so metrics of one name are merged. Two metrics of one name
+ * but different types cannot be: the first keeps the name, the other is skipped, counted and
+ * named in the log.
  */
 import type { MetricDefinition, SeriesView } from '../../core/index.ts'
 import { labelGroups, prometheusName } from '../names.ts'
@@ -30,7 +31,9 @@ export interface Member {
   readonly bounds: Readonly<Record<Format, readonly Buffer[]>>
 }
 
-/** Labels that are the same on every series: resource attributes that the configuration asks for. */
+/**
+ * Labels that are the same on every series: resource attributes that the configuration asks for.
+ */
 export type ConstantLabels = readonly (readonly [name: string, value: string])[]
 
 export class Families {
@@ -127,8 +130,8 @@ function sampleNames(family: string, type: MetricDefinition['type']): string[] {
 }
 
 /**
- * What is written of a series in every scrape: for counters and gauges the whole line up to the value, for
- * histograms the labels between the braces.
+ * What is written of a series in every scrape: for counters and gauges the whole line up to the
+ * value, for histograms the labels between the braces.
  */
 function labelEncoder(view: SeriesView, constant: ConstantLabels): SeriesEncoder {
   let bytes = Buffer.allocUnsafe(1024)
@@ -185,7 +188,10 @@ export function escapeLabel(value: string): string {
   return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
 }
 
-/** One dictionary as it reached this exporter through several pipelines: a series that came by any of them. */
+/**
+ * One dictionary as it reached this exporter through several pipelines: a series that came by any
+ * of them.
+ */
 class UnionView implements SeriesView {
   readonly #views: SeriesView[]
 

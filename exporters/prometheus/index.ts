@@ -1,8 +1,9 @@
 /**
- * Metrics for Prometheus to fetch: an HTTP endpoint that speaks the classic text format and OpenMetrics 1.0.
+ * Metrics for Prometheus to fetch: an HTTP endpoint that speaks the classic text format and
+ * OpenMetrics 1.0.
  *
- * Nothing is buffered per scrape. Series live in core's dictionaries; label text is encoded when a series is
- * born, and a scrape streams it with the newest values.
+ * Nothing is buffered per scrape. Series live in core's dictionaries; label text is encoded when
+ * a series is born, and a scrape streams it with the newest values.
  */
 import { defineExporter, type Host, SERIES_COLUMNS } from '../../core/index.ts'
 import { formatAddress, listen, parseAddress } from '../listen.ts'
@@ -41,7 +42,8 @@ export default defineExporter({
       type: 'boolean',
       default: false,
       description:
-        'OpenMetrics only: adds `_created` lines. Prometheus stores each of them as a series of its own.',
+        'OpenMetrics only: adds `_created` lines. ' +
+        'Prometheus stores each of them as a series of its own.',
     },
     resource: {
       type: 'map',

@@ -1,6 +1,7 @@
 /**
- * Which of the two text formats a scraper wants, and whether it takes gzip: the `q` rules of RFC 9110
- * sections 12.5.1 and 12.5.3. Nobody is refused: who asks for neither format gets the classic text.
+ * Which of the two text formats a scraper wants, and whether it takes gzip: the `q` rules of RFC
+ * 9110 sections 12.5.1 and 12.5.3. Nobody is refused: who asks for neither format gets the
+ * classic text.
  */
 import type { Format } from './families.ts'
 

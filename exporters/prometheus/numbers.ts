@@ -1,8 +1,9 @@
 /**
  * Numbers as text, written straight into a buffer.
  *
- * Most values that Fovea exports are whole; those are written digit by digit without a string. All others
- * take JavaScript's own text, which is the shortest that reads back as the same double, as Go's is.
+ * Most values that Fovea exports are whole; those are written digit by digit without a string.
+ * All others take JavaScript's own text, which is the shortest that reads back as the same
+ * double, as Go's is.
  */
 
 /** No number needs more than this: sign, 17 digits, point, exponent. */

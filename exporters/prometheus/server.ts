@@ -1,6 +1,7 @@
 /**
- * The HTTP side of the endpoint: who may scrape, how many at once, and how bytes leave at the pace at which
- * they are taken. A scraper that is slow holds one 64 KiB buffer until its time is up, and nobody else waits.
+ * The HTTP side of the endpoint: who may scrape, how many at once, and how bytes leave at the
+ * pace at which they are taken. A scraper that is slow holds one 64 KiB buffer until its time is
+ * up, and nobody else waits.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import http, { type IncomingMessage, type Server, type ServerResponse } from 'node:http'
@@ -100,7 +101,10 @@ class Scrapes {
     return undefined
   }
 
-  /** Digests are compared, so that the time taken tells nothing about the token, not even its length. */
+  /**
+   * Digests are compared, so that the time taken tells nothing about the token, not even its
+   * length.
+   */
   #authorized(request: IncomingMessage): boolean {
     const given = /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1]
     return given !== undefined && timingSafeEqual(digest(given), this.#token as Buffer)

@@ -1,5 +1,6 @@
 /**
- * What the exporters cost, each figure beside that of the OpenTelemetry SDK's own exporter in the same run.
+ * What the exporters cost, each figure beside that of the OpenTelemetry SDK's own exporter in the
+ * same run.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,6 +1,7 @@
 /**
- * One measurement of an exporter in a process of its own, so that neither side's garbage, compiled code or
- * peak memory is in the other's figure. Called by `exporters.ts` with the name of a measurement.
+ * One measurement of an exporter in a process of its own, so that neither side's garbage,
+ * compiled code or peak memory is in the other's figure. Called by `exporters.ts` with the name
+ * of a measurement.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import * as grpc from '@grpc/grpc-js'
@@ -64,7 +65,9 @@ function medianMs(work: () => void): number {
   return times.sort((a, b) => a - b)[ROUNDS >> 1]
 }
 
-/** How much higher the resident memory rose during `work` than it stood before, bytes. Linux only. */
+/**
+ * How much higher the resident memory rose during `work` than it stood before, bytes. Linux only.
+ */
 function extraMemory(work: () => void): number {
   const status = (field: string) => {
     const text = readFileSync('/proc/self/status', 'latin1')

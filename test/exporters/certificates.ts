@@ -1,6 +1,6 @@
 /**
- * Certificates for TLS tests, made by openssl in a folder that the test removes: an authority, a server's and
- * a client's certificate signed by it.
+ * Certificates for TLS tests, made by openssl in a folder that the test removes: an authority, a
+ * server's and a client's certificate signed by it.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

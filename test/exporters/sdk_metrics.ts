@@ -1,6 +1,6 @@
 /**
- * The same series for us and for the OpenTelemetry SDK: generated ones for fast-check, and their translation
- * into the SDK's own data, so that its exporters can say what ours must say.
+ * The same series for us and for the OpenTelemetry SDK: generated ones for fast-check, and their
+ * translation into the SDK's own data, so that its exporters can say what ours must say.
  */
 import { type HrTime, ValueType } from '@opentelemetry/api'
 import {

@@ -1,5 +1,6 @@
 /**
- * A real series store and host for exporter tests: what core would hand over, without core's runtime.
+ * A real series store and host for exporter tests: what core would hand over, without core's
+ * runtime.
  */
 import { createNoopMeter } from '@opentelemetry/api'
 import { BatchWriter } from '../../core/batch.ts'
@@ -107,7 +108,10 @@ export function testHost(id = 'exporter'): TestHost {
   }
 }
 
-/** A configuration as core would freeze it: defaults, then `given` (durations in ms, sizes in bytes). */
+/**
+ * A configuration as core would freeze it: defaults, then `given` (durations in ms, sizes in
+ * bytes).
+ */
 export function configOf<S extends ConfigSpec>(spec: S, given: object = {}): ConfigOf<S> {
   return { ...defaults(spec), ...given } as ConfigOf<S>
 }

@@ -1,5 +1,6 @@
 /**
- * What a server's answer means, by the tables of the OTLP specification, and answers that are no protobuf.
+ * What a server's answer means, by the tables of the OTLP specification, and answers that are no
+ * protobuf.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'

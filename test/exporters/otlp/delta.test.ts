@@ -1,5 +1,6 @@
 /**
- * Delta temporality: growth since the last acknowledged request, never lost by a failure, never sent twice.
+ * Delta temporality: growth since the last acknowledged request, never lost by a failure, never
+ * sent twice.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

@@ -1,5 +1,6 @@
 /**
- * OTLP over gRPC against real servers: which answers core may retry, what is sent again and what is not.
+ * OTLP over gRPC against real servers: which answers core may retry, what is sent again and what
+ * is not.
  */
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
@@ -185,7 +186,7 @@ describe('on the wire', () => {
     assert.equal(podsOf(server).length, 50)
   })
 
-  test('a server that does not know the compression is told apart from one that refuses', async t => {
+  test('an unknown compression is told apart from other refusals', async t => {
     const server = await grpcServer()
     t.after(server.close)
     const { write, batch, fixture } = await sender(t, server, 1, { compression: 'zstd' })

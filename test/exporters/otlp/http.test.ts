@@ -1,5 +1,6 @@
 /**
- * OTLP over HTTP against real servers: paths and headers, which answers core may retry, connections.
+ * OTLP over HTTP against real servers: paths and headers, which answers core may retry,
+ * connections.
  */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
@@ -90,7 +91,7 @@ test('a connection that breaks in the middle of the message may be tried again',
   assert.equal(server.received.length, 1)
 })
 
-test('one connection serves all requests, and one that the server closed is replaced at once', async t => {
+test('one connection serves all requests, and is replaced at once when it was closed', async t => {
   const { server, write } = await start(t)
   for (let i = 0; i < 3; i++) await write()
   assert.equal(new Set(server.received.map(({ connection }) => connection)).size, 1)

@@ -140,7 +140,7 @@ function manyRows(rows: number) {
 const packetsOf = (bodies: readonly Buffer[]) =>
   recordsOf(bodies).map(({ attributes }) => Number(plain(attributes)['network.io.packets']))
 
-test('after a failure in the middle only the rows that were not acknowledged come again', async t => {
+test('after a failure in the middle only rows that were not acknowledged come again', async t => {
   const { server, write } = await start(t, { message_size_max: 4096 })
   server.script.push({}, {}, {}, { code: 14 })
   const batch = manyRows(1000)

@@ -1,5 +1,6 @@
 /**
- * The oracle: for any series, a server reads from our requests what it reads from the SDK's own exporter.
+ * The oracle: for any series, a server reads from our requests what it reads from the SDK's own
+ * exporter.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -31,7 +32,7 @@ test('a server reads the same from us and from the SDK, value for value', async 
   await fc.assert(property, { numRuns: 60 })
 })
 
-test('many small requests carry the same points as one large one, each within its size', async t => {
+test('many small requests carry the points of one large one, each within its size', async t => {
   const server = await httpServer()
   t.after(server.close)
   const property = fc.asyncProperty(generated, async data => {

@@ -1,6 +1,7 @@
 /**
- * OTLP servers for tests: real sockets, answers by script. The gRPC one is `@grpc/grpc-js`'s own server; the
- * raw one speaks HTTP/2 by hand, for what a good server never does: zstd, resets, silence.
+ * OTLP servers for tests: real sockets, answers by script. The gRPC one is `@grpc/grpc-js`'s own
+ * server; the raw one speaks HTTP/2 by hand, for what a good server never does: zstd, resets,
+ * silence.
  */
 import { once } from 'node:events'
 import http from 'node:http'

@@ -1,6 +1,6 @@
 /**
- * TLS by both protocols: who is trusted, who is not, certificates in both directions, and options that
- * cannot be meant.
+ * TLS by both protocols: who is trusted, who is not, certificates in both directions, and options
+ * that cannot be meant.
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'

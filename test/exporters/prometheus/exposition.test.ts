@@ -1,6 +1,6 @@
 /**
- * The text itself: headers, merged families, labels, what OpenMetrics has besides, and series that come and
- * go while a scrape is under way.
+ * The text itself: headers, merged families, labels, what OpenMetrics has besides, and series
+ * that come and go while a scrape is under way.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -90,7 +90,7 @@ test('OpenMetrics, with created lines when they are asked for', async t => {
   assert.ok(!(await scrape()).includes('_created'))
 })
 
-test('the resource is in target_info, and on every series where the configuration says so', async t => {
+test('the resource is in target_info, and on every series if so configured', async t => {
   const given = { resource: { 'k8s.cluster.name': 'c"1' }, resource_labels: ['host.name', 'zone'] }
   const { write, scrape } = await opened(t, given)
   const fixture = new SeriesFixture([

@@ -1,5 +1,6 @@
 /**
- * OpenTelemetry's names in Prometheus' spelling, by the examples of the OpenTelemetry specification and ours.
+ * OpenTelemetry's names in Prometheus' spelling, by the examples of the OpenTelemetry
+ * specification and ours.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

@@ -6,12 +6,19 @@ import { test } from 'node:test'
 import { chooseFormat, takesGzip } from '../../../exporters/prometheus/negotiate.ts'
 
 test('Prometheus of every age gets the best format that it asks for', () => {
-  const two =
-    'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1'
-  assert.equal(chooseFormat(two), 'openmetrics')
-  const three =
-    'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2'
-  assert.equal(chooseFormat(three), 'openmetrics')
+  const two = [
+    'application/openmetrics-text;version=1.0.0',
+    'application/openmetrics-text;version=0.0.1;q=0.75',
+    'text/plain;version=0.0.4;q=0.5,*/*;q=0.1',
+  ]
+  assert.equal(chooseFormat(two.join(',')), 'openmetrics')
+  const three = [
+    'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6',
+    'application/openmetrics-text;version=0.0.1;q=0.5',
+    'text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4',
+    'text/plain;version=0.0.4;q=0.3,*/*;q=0.2',
+  ]
+  assert.equal(chooseFormat(three.join(',')), 'openmetrics')
   assert.equal(chooseFormat('text/plain;version=0.0.4;q=1,*/*;q=0.1'), 'text')
 })
 

@@ -1,6 +1,6 @@
 /**
- * The Prometheus exporter listening on a free loopback port, and a parser of what it says that shares
- * nothing with the writer.
+ * The Prometheus exporter listening on a free loopback port, and a parser of what it says that
+ * shares nothing with the writer.
  */
 import type { TestContext } from 'node:test'
 import type { Batch } from '../../../core/batch.ts'

@@ -1,6 +1,6 @@
 /**
- * Prometheus itself: `promtool check metrics` finds nothing to say about our own names, and a real server
- * that scrapes the endpoint answers queries with the values that were exported.
+ * Prometheus itself: `promtool check metrics` finds nothing to say about our own names, and a
+ * real server that scrapes the endpoint answers queries with the values that were exported.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
@@ -88,7 +88,8 @@ async function strange(test: TestContext): Promise<Opened> {
   const fixture = new SeriesFixture([
     { name: 'strange', description: 'Back\\slash,\nnew line.', unit: '', type: 'gauge', labels },
   ])
-  const texts = ['a"b', 'c\\d', 'e\nf', 'größe', '日本', '😀', '{}=,', '', 'x'.repeat(1000), '\t\r']
+  const long = 'x'.repeat(1000)
+  const texts = ['a"b', 'c\\d', 'e\nf', 'größe', '日本', '😀', '{}=,', '', long, '\t\r']
   const numbers = [
     0,
     0.1,

@@ -1,6 +1,6 @@
 /**
- * The endpoint against real clients: who may scrape, what slow, vanished and many scrapers do to each other,
- * TLS in both directions, and ports that cannot be had.
+ * The endpoint against real clients: who may scrape, what slow, vanished and many scrapers do to
+ * each other, TLS in both directions, and ports that cannot be had.
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -95,7 +95,7 @@ test('with a bearer token nobody else gets in', async t => {
   assert.equal(host.counts.get('scrapes_unauthorized'), 5)
 })
 
-test('a scraper that reads nothing disturbs nobody, and one too many is told to come again', async t => {
+test('a scraper that reads nothing disturbs nobody, one too many must come again', async t => {
   const { url, host } = await filled(t, MANY, { scrapes_max: 3 })
   const sockets = [await stalled(url, t), await stalled(url, t)]
   assert.equal((await (await fetch(url)).text()).length > 5e6, true)
@@ -153,7 +153,7 @@ test('https, with and without a certificate of the scraper', async t => {
   assert.equal((await get(closed.url, own)).length, 4)
 })
 
-test('a port that is taken, an address that is not ours and a bad endpoint are sentences', async t => {
+test('a port taken, an address not ours and a bad endpoint are sentences', async t => {
   const { url } = await opened(t)
   const { port } = new URL(url)
   const failure = async (endpoint: string) =>
