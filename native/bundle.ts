@@ -1,10 +1,10 @@
 /**
  * Bundles the agent: core/main.ts into dist/agent.cjs, the worker's file into dist/worker.cjs.
  *
- * CommonJS because an ES module that imports node:http costs 14 MiB more; unminified because minified
- * source costs memory too and stack traces stay readable. Components are reached by esbuild's glob
- * imports: all are inside, and one that no configuration names is never evaluated. Required as a
- * module, dist/agent.cjs is the public entry `fovea`.
+ * CommonJS because an ES module that imports node:http costs 14 MiB more; unminified because
+ * minified source costs memory too and stack traces stay readable. Components are reached by
+ * esbuild's glob imports: all are inside, and one that no configuration names is never evaluated.
+ * Required as a module, dist/agent.cjs is the public entry `fovea`.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -29,8 +29,8 @@ const entries = {
       main(process.argv.slice(2), { out, err, cwd: process.cwd(), env: process.env })
         .then(code => { process.exitCode = code })
     }`,
-  // A worker thread starts with piscina's own file, which then requires our handlers: the same file,
-  // so it finds this very module instance.
+  // A worker thread starts with piscina's own file, which then requires our handlers: the same
+  // file, so it finds this very module instance.
   worker: `
     import ${JSON.stringify(join(piscina, 'worker.js'))}
     export * from './core/worker.ts'
@@ -49,7 +49,9 @@ const piscinaWorker: Plugin = {
   },
 }
 
-/** Workers run processors only: what the others import would be parsed in every thread for nothing. */
+/**
+ * Workers run processors only: what the others import would be parsed in every thread for nothing.
+ */
 const processorsOnly: Plugin = {
   name: 'processors-only',
   setup({ onLoad }) {
@@ -100,8 +102,9 @@ async function main(): Promise<void> {
 }
 
 /**
- * Node keeps a source with one letter beyond ASCII as UTF-16: twice the memory, for good. esbuild escapes
- * strings itself; what it leaves is inside regular expressions, where the same escape holds.
+ * Node keeps a source with one letter beyond ASCII as UTF-16: twice the memory, for good. esbuild
+ * escapes strings itself; what it leaves is inside regular expressions, where the same escape
+ * holds.
  */
 function toAscii(text: string): string {
   return text.replace(/[^\0-\x7f]/g, letter => {

@@ -1,10 +1,11 @@
 #!/bin/sh
 # Makes a clone ready: `sh native/setup.sh run` before `npm start`, `... test` before `npm test`.
 #
-# Each step is done only when its inputs changed since it last succeeded (stamps in native/build/setup),
-# so that a later start needs neither network nor compiler. What is missing from the system is installed
-# with apt when that is possible; otherwise the one command to type is printed, exit code 3. An unpacked
-# release has no sources to build: there only the pinned Node is fetched.
+# Each step is done only when its inputs changed since it last succeeded (stamps in
+# native/build/setup), so that a later start needs neither network nor compiler. What is missing
+# from the system is installed with apt when that is possible; otherwise the one command to type is
+# printed, exit code 3. An unpacked release has no sources to build: there only the pinned Node is
+# fetched.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -49,24 +50,29 @@ install_packages() { # why, packages...
 	why=$1
 	shift
 	command="apt-get update && apt-get install -y --no-install-recommends $*"
-	have apt-get || fail "$why needs what Debian calls: $*" 'Install them with your package manager, then try again.'
-	[ "$(id -u)" = 0 ] || fail "$why needs system packages. Run this once, then try again:" "sudo sh -c '$command'"
+	have apt-get || fail "$why needs what Debian calls: $*" \
+		'Install them with your package manager, then try again.'
+	[ "$(id -u)" = 0 ] || fail "$why needs system packages. Run this once, then try again:" \
+		"sudo sh -c '$command'"
 	say "installing $* with apt-get ($why)"
 	mkdir -p "$stamps"
 	: >"$log"
 	# A fresh container has no package lists yet: the first try then fails at once.
 	apt_install "$@" || { apt update && apt_install "$@"; } ||
-		fail "apt-get could not install them; the end of $log:" "$(tail -n 5 "$log")" "By hand: $command"
+		fail "apt-get could not install them; the end of $log:" "$(tail -n 5 "$log")" \
+			"By hand: $command"
 }
 
 # ---- npm packages and the pinned Node
 
 npm_run() {
-	# The npm that the user typed, on the Node that it runs on: `node` in PATH may be the one being replaced.
+	# The npm that the user typed, on the Node that it runs on: `node` in PATH may be the one
+	# being replaced.
 	case ${npm_execpath:-} in
-	*npm-cli.js) "${npm_node_execpath:-node}" "$npm_execpath" "$@" ;;
-	*) npm "$@" ;;
+	*npm-cli.js) set -- "${npm_node_execpath:-node}" "$npm_execpath" "$@" ;;
+	*) set -- npm "$@" ;;
 	esac
+	"$@" --ignore-scripts --no-audit --no-fund --loglevel=error
 }
 
 # npm before 10 takes the link away together with the package for the other CPU.
@@ -86,18 +92,22 @@ locked_packages_are_installed() {
 	[ -f node_modules/.package-lock.json ] && [ -e node_modules/.bin/node ] && node -e '
 		const read = file => JSON.parse(require("fs").readFileSync(file, "utf8")).packages
 		const present = read("node_modules/.package-lock.json")
-		for (const [path, entry] of Object.entries(read("package-lock.json")))
-			if (path && !entry.optional && present[path]?.version !== entry.version) process.exit(1)'
+		const locked = Object.entries(read("package-lock.json"))
+		const isMissing = ([path, { version, optional }]) =>
+			path && !optional && present[path]?.version !== version
+		process.exit(locked.some(isMissing) ? 1 : 0)'
 }
 
 set_up_packages() {
 	lists='package-lock.json'
-	if [ -f node_modules/.package-lock.json ]; then lists="$lists node_modules/.package-lock.json"; fi
+	if [ -f node_modules/.package-lock.json ]; then
+		lists="$lists node_modules/.package-lock.json"
+	fi
 	# shellcheck disable=SC2086
 	if is_fresh packages "$(sum_of $lists)" && [ -e node_modules/.bin/node ]; then return; fi
 	if ! locked_packages_are_installed; then
 		say 'installing the locked npm packages'
-		npm_run ci --ignore-scripts --include=dev --include=optional --no-audit --no-fund --loglevel=error ||
+		npm_run ci --include=dev --include=optional ||
 			fail 'npm ci failed, see above. The first set-up needs the npm registry.'
 		link_node
 	fi
@@ -108,7 +118,7 @@ set_up_packages() {
 set_up_release() {
 	if find_node; then return; fi
 	say 'installing the pinned Node'
-	npm_run install --ignore-scripts --omit=dev --no-audit --no-fund --loglevel=error --no-package-lock ||
+	npm_run install --omit=dev --no-package-lock ||
 		fail 'npm install failed, see above. The first set-up needs the npm registry.'
 	link_node
 }
@@ -145,7 +155,7 @@ builds_addon() {
 set_up_addon() {
 	[ -f native/build_addon.ts ] || return 0
 	# shellcheck disable=SC2046
-	sum=$(sum_of native/build.ts native/build_addon.ts $(find native/addon -type f | LC_ALL=C sort))
+	sum=$(sum_of native/build_addon.ts $(find native/addon -type f | LC_ALL=C sort))
 	if is_fresh addon "$sum" && [ -f native/build/fovea.node ]; then return; fi
 	builds_addon || install_packages 'the native addon' gcc libc6-dev libbpf-dev
 	say 'building the native addon'
@@ -156,10 +166,11 @@ set_up_addon() {
 
 set_up_bundle() {
 	[ -f core/main.ts ] || return 0
-	sources=$(find core native receivers processors exporters -name '*.ts' ! -path 'native/build/*' | LC_ALL=C sort)
+	sources=$(find core native receivers processors exporters -name '*.ts' | LC_ALL=C sort)
 	# shellcheck disable=SC2086
 	sum=$(sum_of package.json package-lock.json $sources)
-	if is_fresh bundle "$sum" && [ -f dist/agent.cjs ] && [ -f dist/worker.cjs ]; then return; fi
+	outputs() { [ -f dist/agent.cjs ] && [ -f dist/worker.cjs ]; }
+	if outputs && is_fresh bundle "$sum"; then return; fi
 	say 'bundling the agent'
 	$node native/bundle.ts || fail 'the agent cannot be bundled, see above.'
 	mkdir -p "$stamps"
@@ -180,8 +191,9 @@ want_clang() {
 	for name in clang-14 clang clang-16 clang-19; do
 		if have $name && have "llvm-strip${name#clang}"; then return; fi
 	done
-	# Newer systems have no clang 14 any more; their own clang is compared by BTF instead of bytes.
-	if have apt-cache && [ -n "$(apt-cache search --names-only '^clang-14$' 2>/dev/null)" ]; then
+	# Newer systems have no clang 14 any more; their own clang is compared by BTF instead of
+	# bytes.
+	if [ -n "$(apt-cache search --names-only '^clang-14$' 2>/dev/null)" ]; then
 		wanted="$wanted clang-14 llvm-14"
 	else
 		wanted="$wanted clang llvm"
@@ -208,12 +220,13 @@ set_up_test_tools() {
 # Unpacked, not installed: the package would start a server of its own.
 set_up_promtool() {
 	tools=native/build/tools
-	if [ -x $tools/usr/bin/promtool ] || { have promtool && have prometheus; }; then return; fi
+	if have promtool && have prometheus; then return; fi
+	if [ -x $tools/usr/bin/promtool ]; then return; fi
 	if ! have apt-get; then
 		say 'promtool and prometheus are not here: the tests that need them are skipped'
 		return
 	fi
-	say 'fetching promtool and prometheus (Debian package, unpacked into native/build/tools)'
+	say "fetching promtool and prometheus, unpacked into $tools"
 	mkdir -p $tools "$stamps"
 	: >"$log"
 	fetch_prometheus || { apt update && fetch_prometheus; } ||
@@ -222,7 +235,8 @@ set_up_promtool() {
 
 fetch_prometheus() {
 	for package in prometheus promtool; do
-		# promtool is a package of its own since Debian 13; before that it is inside the other one.
+		# promtool is a package of its own since Debian 13; before that it is inside the
+		# other one.
 		[ ! -x $tools/usr/bin/$package ] || continue
 		(cd $tools && apt-get -qq download $package && dpkg-deb -x ${package}_*.deb . &&
 			rm ${package}_*.deb) >>"$log" 2>&1 || return 1

@@ -1,8 +1,9 @@
 /**
- * The production bundle, alone: what the package ships, in an empty directory, without node_modules.
+ * The production bundle, alone: what the package ships, in an empty directory, without
+ * node_modules.
  *
- * It must find piscina's worker, the components' files and the public entries by itself, and must not
- * evaluate what no configuration names.
+ * It must find piscina's worker, the components' files and the public entries by itself, and must
+ * not evaluate what no configuration names.
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'

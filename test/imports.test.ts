@@ -77,7 +77,7 @@ function judge(from: string, used: Import): Verdict {
 function judgeCore(from: string, { target, relative }: Import): Verdict {
   if (!relative) {
     if (target.startsWith('node:') || corePackages.test(target)) return undefined
-    return 'core uses node:*, yaml, ajv, piscina and @opentelemetry/*; the rest belongs to a component'
+    return 'core uses yaml, ajv, piscina and @opentelemetry/*; the rest belongs to a component'
   }
   if (target.startsWith('core/')) return undefined
   if (from === 'core/registry.ts') return undefined

@@ -1,9 +1,9 @@
 /**
  * `npm test`: the linter, the type checker and every test, in groups, with one line for each group.
  *
- * Groups are the folders of test/. Those that use the kernel run one file at a time, the others two.
- * Words after `npm test --` choose groups or files by a part of their path. What does not run here says
- * why in one line; the last line adds up node's own counts and decides the exit code.
+ * Groups are the folders of test/. Those that use the kernel run one file at a time, the others
+ * two. Words after `npm test --` choose groups or files by a part of their path. What does not run
+ * here says why in one line; the last line adds up node's own counts and decides the exit code.
  */
 import { spawn } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
@@ -13,7 +13,9 @@ import { fileURLToPath } from 'node:url'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 
-/** These make network namespaces and load programs: two at once would disturb each other's values. */
+/**
+ * These make network namespaces and load programs: two at once would disturb each other's values.
+ */
 const serial = new Set(['native', 'receivers', 'kernel', 'examples'])
 /** Without root a file of these has nothing to test; elsewhere single tests say so themselves. */
 const rootOnly = new Set(['kernel'])

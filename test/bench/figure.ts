@@ -31,9 +31,11 @@ export function table(figures: readonly Figure[]): string {
   const rows = [head, ...figures.map(cells)]
   const widths = head.map((_, column) => Math.max(...rows.map(row => row[column]!.length)))
   const right = (column: number) => [1, 3, 4, 5].includes(column)
-  const line = (row: readonly string[]) =>
-    `| ${row.map((cell, column) => (right(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join(' | ')} |`
-  const rule = `|${widths.map((width, column) => (right(column) ? `${'-'.repeat(width + 1)}:` : '-'.repeat(width + 2))).join('|')}|`
+  const padded = (cell: string, column: number) =>
+    right(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)
+  const line = (row: readonly string[]) => `| ${row.map(padded).join(' | ')} |`
+  const rules = widths.map((width, column) => '-'.repeat(width + 1) + (right(column) ? ':' : '-'))
+  const rule = `|${rules.join('|')}|`
   const [first, ...rest] = rows.map(line)
   const notes = figures.flatMap(({ name, note }) => (note ? [`- ${name}: ${note}`] : []))
   return [first, rule, ...rest, ...(notes.length > 0 ? ['', ...notes] : [])].join('\n')

@@ -1,9 +1,10 @@
 /**
  * `npm run bench`: what Fovea costs on this machine, in one table.
  *
- * Absolute times swing with the machine and its load, so each figure stands beside a reference that was
- * measured in the same run; goals are ratios wherever a ratio says it. Nothing here fails a test.
- * `--short` measures just long enough to see that every figure can be taken. Words choose groups.
+ * Absolute times swing with the machine and its load, so each figure stands beside a reference that
+ * was measured in the same run; goals are ratios wherever a ratio says it. Nothing here fails a
+ * test. `--short` measures just long enough to see that every figure can be taken. Words choose
+ * groups.
  */
 import { cpus, release } from 'node:os'
 import { type Figure, reaches, table } from './figure.ts'
