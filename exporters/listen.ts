@@ -6,6 +6,7 @@ import type { Server } from 'node:net'
 import { ConfigError, EnvironmentError } from '../core/index.ts'
 
 export interface Address {
+  /** Empty: every address, IPv6 too where the host has it. */
   readonly host: string
   readonly port: number
 }
@@ -22,7 +23,7 @@ export function parseAddress(endpoint: string, path = 'endpoint'): Address {
     const message = `${JSON.stringify(endpoint)} is not an address to listen on; write ${examples}`
     throw new ConfigError([{ path, message }])
   }
-  return { host: match[1] ?? (match[2] || '::'), port }
+  return { host: match[1] ?? match[2], port }
 }
 
 export function formatAddress({ host, port }: Address): string {
@@ -37,7 +38,7 @@ export function listen(server: Server, address: Address): Promise<Address> {
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException) => reject(sentence(error, address))
     server.once('error', failed)
-    server.listen({ host: address.host, port: address.port }, () => {
+    server.listen({ host: address.host || undefined, port: address.port }, () => {
       server.removeListener('error', failed)
       const bound = server.address()
       const port = typeof bound === 'object' && bound ? bound.port : address.port

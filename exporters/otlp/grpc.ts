@@ -25,6 +25,7 @@ const METHODS: Readonly<Record<Signal, string>> = {
 /** The specification's limit for answers. */
 const RESPONSE_MAX = 4 << 20
 const UNIMPLEMENTED = 12
+const UNANSWERED_MAX = 3
 /** Flag and length before each message. */
 const FRAME_HEAD = 5
 const zstdAsync = promisify<Buffer, ZstdOptions, Buffer>(zstdDecompress)
@@ -38,27 +39,21 @@ export function grpcTransport(
 }
 
 class GrpcTransport implements Transport {
-  readonly #client: grpc.Client
+  readonly #connect: () => grpc.Client
   readonly #metadata = new grpc.Metadata()
   readonly #compress: Compress | undefined
   readonly #compression: string
+  readonly #calls = new Set<grpc.ClientUnaryCall>()
+  #client: grpc.Client
+  /** Requests one after the other that had no answer before their deadline. */
+  #unanswered = 0
 
   constructor(endpoint: Endpoint, secrets: ClientSecrets | undefined, options: TransportOptions) {
     for (const [name, value] of Object.entries(options.headers)) this.#metadata.set(name, value)
     this.#compression = options.compression
     this.#compress = compressor(options.compression, options.level)
-    const address = addressIn(endpoint.target)
-    this.#client = new grpc.Client(endpoint.target, credentials(secrets, address), {
-      'grpc.primary_user_agent': options.userAgent,
-      'grpc.max_receive_message_length': RESPONSE_MAX,
-      // Core retries, at its own pace; the library's back-off of up to two minutes would outlast
-      // it.
-      'grpc.enable_retries': 0,
-      'grpc.initial_reconnect_backoff_ms': 500,
-      'grpc.max_reconnect_backoff_ms': 5000,
-      ...(secrets ? namesFor(secrets.serverName, address) : {}),
-    })
-    if (this.#compress) markCompressed(this.#client, options.compression)
+    this.#connect = () => connect(endpoint, secrets, options)
+    this.#client = this.#connect()
   }
 
   async send(signal: Signal, message: Buffer, abort: AbortSignal): Promise<Buffer> {
@@ -66,6 +61,14 @@ class GrpcTransport implements Transport {
     if (abort.aborted) throw new RetryableError('the deadline passed before the request was sent')
     return new Promise((resolve, reject) => {
       const same = (bytes: Buffer) => bytes
+      const cancel = () => call.cancel()
+      const done = (error: grpc.ServiceError | null, response?: Buffer) => {
+        abort.removeEventListener('abort', cancel)
+        this.#calls.delete(call)
+        if (error) return reject(this.#failure(error, abort))
+        this.#unanswered = 0
+        resolve(response ?? Buffer.alloc(0))
+      }
       const call = this.#client.makeUnaryRequest<Buffer, Buffer>(
         METHODS[signal],
         same,
@@ -73,19 +76,19 @@ class GrpcTransport implements Transport {
         body,
         this.#metadata,
         {},
-        (error, response) => {
-          abort.removeEventListener('abort', cancel)
-          if (error) reject(this.#failure(error, abort))
-          else resolve(response ?? Buffer.alloc(0))
-        },
+        done,
       )
-      const cancel = () => call.cancel()
+      this.#calls.add(call)
       abort.addEventListener('abort', cancel, { once: true })
     })
   }
 
   #failure(error: grpc.ServiceError, abort: AbortSignal): RetryableError | PermanentError {
-    if (abort.aborted) return new RetryableError('no answer before the deadline')
+    if (abort.aborted) {
+      this.#reconnectIfDead()
+      return new RetryableError('no answer before the deadline')
+    }
+    this.#unanswered = 0
     const [details] = error.metadata?.get('grpc-status-details-bin') ?? []
     const bytes = details instanceof Buffer ? details : undefined
     const failure = grpcError(error.code, error.details || error.message, bytes)
@@ -94,9 +97,39 @@ class GrpcTransport implements Transport {
     return new PermanentError(`${failure.message} (${hint})`)
   }
 
+  /** A connection whose other end vanished looks open for many minutes: silence means a new one. */
+  #reconnectIfDead(): void {
+    if (++this.#unanswered < UNANSWERED_MAX) return
+    this.#unanswered = 0
+    this.#client.close()
+    this.#client = this.#connect()
+  }
+
   close(): void {
+    for (const call of this.#calls) call.cancel()
     this.#client.close()
   }
+}
+
+function connect(
+  endpoint: Endpoint,
+  secrets: ClientSecrets | undefined,
+  options: TransportOptions,
+): grpc.Client {
+  const address = addressIn(endpoint.target)
+  const client = new grpc.Client(endpoint.target, credentials(secrets, address), {
+    'grpc.primary_user_agent': options.userAgent,
+    'grpc.max_receive_message_length': RESPONSE_MAX,
+    // Core retries, at its own pace; the library's back-off of up to two minutes would outlast it.
+    'grpc.enable_retries': 0,
+    'grpc.initial_reconnect_backoff_ms': 500,
+    'grpc.max_reconnect_backoff_ms': 5000,
+    // Else a new client would be given the old one's connection.
+    'grpc.use_local_subchannel_pool': 1,
+    ...(secrets ? namesFor(secrets.serverName, address) : {}),
+  })
+  if (options.compression !== 'none') markCompressed(client, options.compression)
+  return client
 }
 
 /** The IP address in a target, if it is one. */

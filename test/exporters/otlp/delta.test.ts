@@ -4,9 +4,10 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import type { MetricDefinition } from '../../../core/series.ts'
 import { SeriesFixture } from '../series_fixture.ts'
-import { type DecodedPoint, decodeMetrics, metricsOf } from './decode.ts'
+import { type DecodedPoint, decodeMetrics, metricsOf, plain } from './decode.ts'
 import { opened } from './opened.ts'
 import { grpcServer } from './servers.ts'
 
@@ -112,4 +113,56 @@ test('an id that was given to another series begins at nothing', async t => {
   await write(fixture.batch([{ id: 0, values: [50, 5, 5, 0, 0], ...times }]), fixture.view)
   const points = metricsOf(server.received.map(({ body }) => body))
   assert.deepEqual(points.get('h')?.map(short), ['5 sum 50 in 5,0,0 from 0 s to 2 s'])
+})
+
+test('whatever fails in between, what was acknowledged adds up to the whole growth', async t => {
+  const server = await grpcServer()
+  t.after(server.close)
+  const step = fc.record({
+    growth: fc.array(fc.nat({ max: 1000 }), { minLength: 40, maxLength: 40 }),
+    /** Which of the step's requests the server refuses for now. */
+    refused: fc.uniqueArray(fc.nat({ max: 3 }), { maxLength: 3 }),
+    restarts: fc.boolean(),
+  })
+  const property = fc.asyncProperty(fc.array(step, { maxLength: 8 }), async steps => {
+    const fixture = new SeriesFixture([{ ...METRICS[0], labels: ['i'] }])
+    for (let id = 0; id < 40; id++) fixture.born(id, 0, [`${id} ${'x'.repeat(200)}`])
+    const endpoint = `127.0.0.1:${server.port}`
+    const given = { endpoint, temporality: 'delta', message_size_max: 4096 } as const
+    const { write, close } = await opened(t, given)
+    const total = new Array<number>(40).fill(0)
+    const now = new Array<number>(40).fill(0)
+    const seen = new Array<number>(40).fill(0)
+    const send = async (at: number, startUs: number, refused: readonly number[]) => {
+      const times = { startUs, timeUs: US + at * 1e6 }
+      const batch = fixture.batch(now.map((value, id) => ({ id, values: [value], ...times })))
+      server.script.push(...[0, 1, 2, 3].map(i => (refused.includes(i) ? { code: 14 } : {})))
+      const answers = [...server.script]
+      server.received.length = 0
+      await write(batch, fixture.view).catch(() => {})
+      server.script.length = 0
+      const accepted = server.received.filter((_, i) => !answers[i]?.code)
+      for (const point of metricsOf(accepted.map(({ body }) => body)).get('c') ?? []) {
+        seen[Number.parseInt(String(plain(point.attributes).i), 10)] += Number(point.as_int)
+      }
+    }
+    let startUs = US
+    for (const [i, { growth, refused, restarts }] of steps.entries()) {
+      // A counter may begin anew only when all of it is known: its past is gone with it.
+      if (restarts) {
+        await send(2 * i + 1, startUs, [])
+        now.fill(0)
+        startUs = US + (2 * i + 1) * 1e6
+      }
+      for (const [id, by] of growth.entries()) {
+        total[id] += by
+        now[id] += by
+      }
+      await send(2 * i + 2, startUs, refused)
+    }
+    await send(100, startUs, [])
+    await close()
+    assert.deepEqual(seen, total)
+  })
+  await fc.assert(property, { numRuns: 30 })
 })

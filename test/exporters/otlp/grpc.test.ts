@@ -102,6 +102,44 @@ describe('answers', () => {
   })
 })
 
+describe('silence', () => {
+  /** Writes until the server has the request, then lets the deadline pass. */
+  async function unanswered(server: TestServer<unknown>, { write, batch, fixture }: Sender) {
+    const before = server.received.length
+    const abort = new AbortController()
+    const written = write(batch, fixture.view, abort.signal)
+    while (server.received.length === before) await new Promise(resolve => setImmediate(resolve))
+    abort.abort()
+    await assert.rejects(written, { message: 'no answer before the deadline' })
+  }
+
+  test('a connection on which nothing was answered for three requests is replaced', async t => {
+    const server = await grpcServer()
+    t.after(server.close)
+    server.script.push({ silent: true }, { silent: true }, {}, { silent: true })
+    server.script.push({ silent: true }, { silent: true })
+    const exporter = await sender(t, server, 1)
+    await unanswered(server, exporter)
+    await unanswered(server, exporter)
+    await exporter.write(exporter.batch, exporter.fixture.view)
+    for (let i = 0; i < 3; i++) await unanswered(server, exporter)
+    await exporter.write(exporter.batch, exporter.fixture.view)
+    const connections = server.received.map(({ connection }) => connection)
+    assert.equal(new Set(connections.slice(0, 6)).size, 1)
+    assert.notEqual(connections[6], connections[0])
+  })
+
+  test('closing, twice, ends a request that is under way', async t => {
+    const server = await grpcServer()
+    t.after(server.close)
+    server.script.push({ silent: true })
+    const { write, batch, fixture, close } = await sender(t, server, 1)
+    const written = write(batch, fixture.view)
+    while (server.received.length === 0) await new Promise(resolve => setImmediate(resolve))
+    await Promise.all([assert.rejects(written, RetryableError), close(), close()])
+  })
+})
+
 describe('several requests', () => {
   const small = { message_size_max: 4096, compression: 'none' } as const
 

@@ -23,7 +23,8 @@ async function start(test: TestContext, given: (port: number) => Given = () => (
     endpoint: `127.0.0.1:${server.port}`,
     ...given(server.port),
   })
-  return { server, host: exporter.host, write: () => exporter.write(batch, fixture.view) }
+  const { host, close } = exporter
+  return { server, host, close, write: () => exporter.write(batch, fixture.view) }
 }
 
 for (const compression of ['gzip', 'zstd', 'none'] as const) {
@@ -100,6 +101,14 @@ test('one connection serves all requests, and is replaced at once when it was cl
   const connections = server.received.map(({ connection }) => connection)
   assert.equal(connections.length, 5)
   assert.notEqual(connections[4], connections[3])
+})
+
+test('closing, twice, ends a request that is under way', async t => {
+  const { server, write, close } = await start(t)
+  server.script.push({ silent: true })
+  const written = write()
+  while (server.received.length === 0) await new Promise(resolve => setImmediate(resolve))
+  await Promise.all([assert.rejects(written, RetryableError), close(), close()])
 })
 
 test('a server that says nothing is given up when the deadline passes', async t => {

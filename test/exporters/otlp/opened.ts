@@ -12,6 +12,7 @@ export type Given = Partial<ConfigOf<typeof otlp.config>>
 
 export interface Opened {
   readonly host: TestHost
+  close(): Promise<void>
   write(batch: Batch, series?: SeriesView, signal?: AbortSignal): Promise<void>
 }
 
@@ -23,6 +24,7 @@ export async function opened(test: TestContext, given: Given): Promise<Opened> {
   const never = new AbortController().signal
   return {
     host,
+    close: async () => exporter.close(),
     write: async (batch, series, signal = never) => exporter.write(batch, { signal, series }),
   }
 }
