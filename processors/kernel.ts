@@ -67,6 +67,12 @@ export class Kernel {
     return `(${memo}[${index}] || ${ask}(${memo}, batch.text, ${index})) === 2`
   }
 
+  /** Code for a text cell's id; the kernel has a parameter `texts`, a `TextIds` of this batch. */
+  textId(cell: string): string {
+    const ids = this.before('text ids', 'texts.ids')
+    return `((${ids}[${cell}] || texts.resolve(${cell})) - 1)`
+  }
+
   /** Name of a value computed once per batch. */
   before(key: string, code: string): string {
     const known = this.#names.get(key)

@@ -59,11 +59,7 @@ function textCodec(column: string): LabelCodec {
   return {
     width: 1,
     words: 'text',
-    code: kernel => {
-      const ids = kernel.before('text ids', 'texts.ids')
-      const cell = `${kernel.column(column)}[row]`
-      return [`(${ids}[${cell}] || texts.resolve(${cell})) - 1`]
-    },
+    code: kernel => [kernel.textId(`${kernel.column(column)}[row]`)],
     text: (words, at, texts) => texts.get(words[at]),
   }
 }

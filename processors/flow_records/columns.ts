@@ -58,7 +58,9 @@ const PACKED: readonly (readonly (readonly [string, number])[])[] = [
   ],
   [['interface', 0]],
 ]
-const KEY = new Set([...ADDRESSES, ...PACKED.flat().map(([name]) => name)])
+/** Why packets have no flow of their own: their rows have zero addresses and differ in this only. */
+const CAUSE = 'other_cause'
+const KEY = new Set([...ADDRESSES, ...PACKED.flat().map(([name]) => name), CAUSE])
 
 /** Without these a table's rows are no flows. */
 export const NEEDED: readonly string[] = [
@@ -74,23 +76,26 @@ export function foldOf(name: string): Fold {
   return KEY.has(name) ? 'first' : (FOLDS[name] ?? 'known')
 }
 
-/**
- * Code of each word of the key over `row`, given how a column's cell and an address's words are
- * named.
- */
-export function keyWords(
-  columns: Columns,
-  cell: (name: string) => string,
-  addressWords: (name: string) => string,
-): string[] {
+/** How a kernel names what a key is made of. */
+export interface KeyCode {
+  cell(name: string): string
+  /** An address column as words, four a row. */
+  words(name: string): string
+  /** Id of a text cell. */
+  textId(name: string): string
+}
+
+/** Code of each word of the key over `row`. */
+export function keyWords(columns: Columns, code: KeyCode): string[] {
   const has = (name: string) => Object.hasOwn(columns, name)
   const addresses = ADDRESSES.flatMap(name =>
-    [0, 1, 2, 3].map(i => `${addressWords(name)}[4 * row + ${i}]`),
+    [0, 1, 2, 3].map(i => `${code.words(name)}[4 * row + ${i}]`),
   )
   const packed = PACKED.map(parts => parts.filter(([name]) => has(name)))
     .filter(parts => parts.length > 0)
-    .map(parts => parts.map(([name, bit]) => `${cell(name)} << ${bit}`).join(' | '))
-  return [...addresses, ...packed.map(code => `(${code}) >>> 0`)]
+    .map(parts => parts.map(([name, bit]) => `${code.cell(name)} << ${bit}`).join(' | '))
+  const words = [...addresses, ...packed.map(word => `(${word}) >>> 0`)]
+  return has(CAUSE) ? [...words, code.textId(CAUSE)] : words
 }
 
 /** Largest value of a narrow column. */

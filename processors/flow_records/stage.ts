@@ -36,7 +36,7 @@ const ENDS: readonly (EndReason | undefined)[] = [
 /** Small enough that even records with many distinct names stay below a batch's limit of text. */
 const BATCH_ROWS = 2048
 
-type Keys = (batch: Batch, words: Uint32Array, hashes: Uint32Array) => void
+type Keys = (batch: Batch, words: Uint32Array, hashes: Uint32Array, texts: TextIds) => void
 
 export class OpenFlows {
   readonly #table: string
@@ -68,11 +68,12 @@ export class OpenFlows {
     this.#host = host
     this.#flowsMax = flowsMax
     const kernel = new Kernel(columns)
-    const words = keyWords(
-      columns,
-      name => `${kernel.column(name)}[row]`,
-      name => kernel.words(name),
-    )
+    const cell = (name: string) => `${kernel.column(name)}[row]`
+    const words = keyWords(columns, {
+      cell,
+      words: name => kernel.words(name),
+      textId: name => kernel.textId(cell(name)),
+    })
     this.keys = new KeyTable(words.length)
     this.#keyKernel = keyKernel(kernel, words)
     this.#store = new RecordStore(columns, this.keys.capacity, this.texts)
@@ -86,9 +87,9 @@ export class OpenFlows {
   process(batch: Batch): Batch[] {
     const rows = batch.length
     if (this.#entries.length < rows) this.#makeRoom(rows)
-    this.#keyKernel(batch, this.#words, this.#hashes)
-    const opened = this.#findRecords(batch)
     this.texts.begin(batch.text)
+    this.#keyKernel(batch, this.#words, this.#hashes, this.texts)
+    const opened = this.#findRecords(batch)
     const saturated = this.#store.fold(batch, this.#entries, this.#opened, opened)
     this.texts.end()
     if (saturated > 0) this.#host.count('saturated', saturated)
@@ -190,7 +191,7 @@ export class OpenFlows {
 function keyKernel(kernel: Kernel, words: readonly string[]): Keys {
   const names = words.map((_, i) => `w${i}`)
   return kernel.build(
-    ['words', 'hashes'],
+    ['words', 'hashes', 'texts'],
     `for (let row = 0; row < batch.length; row++) {
        ${words.map((code, i) => `const w${i} = ${code}`).join('\n')}
        ${hashCode(names)}

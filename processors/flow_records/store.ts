@@ -160,10 +160,9 @@ function addressStep(column: string, store: string, onlyKnown: boolean): string 
 }
 
 function textStep(kernel: Kernel, column: string, store: string): string {
-  const ids = kernel.before('text ids', 'texts.ids')
   return `const cell = ${column}[row]
     if (cell !== 0) {
-      const id = (${ids}[cell] || texts.resolve(cell)) - 1, old = ${store}[e]
+      const id = ${kernel.textId('cell')}, old = ${store}[e]
       if (id !== old) { texts.keep(id); if (old !== 0) texts.drop(old); ${store}[e] = id }
     }`
 }
