@@ -33,7 +33,6 @@ export class Overflow {
       })
     }
     group.overflows++
-    this.#host.count('overflow', 1)
   }
 
   /** Rows that `write` is going to put out. */

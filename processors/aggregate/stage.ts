@@ -75,7 +75,9 @@ export class AggregateStage implements Stage {
   #fold(batch: Batch, { group, kernels }: Route, shared: boolean): number {
     const rows = this.#rows
     const count = kernels.select(batch, rows, this.#words, this.#hashes, this.#texts)
+    const before = group.overflows
     this.#findPlaces(group, count)
+    if (group.overflows > before) this.#host.count('overflow', group.overflows - before)
     const bad = kernels.accumulate(batch, rows, count, this.#places, group.values)
     if (bad > 0) this.#host.count('invalid_values', bad)
     if (!shared) return count
