@@ -58,7 +58,7 @@ const PACKED: readonly (readonly (readonly [string, number])[])[] = [
   ],
   [['interface', 0]],
 ]
-/** Why packets have no flow of their own: their rows have zero addresses and differ in this only. */
+/** Why packets have no flow of their own: rows with zero addresses differ in this only. */
 const CAUSE = 'other_cause'
 const KEY = new Set([...ADDRESSES, ...PACKED.flat().map(([name]) => name), CAUSE])
 
