@@ -6,8 +6,7 @@ import type { Columns, Tables } from './batch.ts'
 import { redact } from './config/redact.ts'
 import { lacking } from './plan_tables.ts'
 import type { Plan, Planned, PlannedExporter, PlannedPipeline } from './plan_types.ts'
-
-const WIDTH = 100
+import { wrapped } from './text.ts'
 
 /** A row of the listing: stage, table, what is to be said of it. */
 type Row = readonly [stage: string, table: string, text: string]
@@ -90,20 +89,6 @@ function aligned(rows: readonly Row[]): string {
       return `${head}${wrapped(text, indent)}\n`
     })
     .join('')
-}
-
-/** Breaks after commas; continuation lines are indented to the column of the text. */
-function wrapped(text: string, indent: number): string {
-  const room = Math.max(30, WIDTH - indent)
-  const lines: string[] = []
-  let line = ''
-  for (const part of text.split(/(?<=[,;]) /)) {
-    if (line !== '' && line.length + 1 + part.length > room) {
-      lines.push(line)
-      line = part
-    } else line = line === '' ? part : `${line} ${part}`
-  }
-  return [...lines, line].join(`\n${' '.repeat(indent)}`)
 }
 
 function exporterOf(plan: Plan, id: string): PlannedExporter {

@@ -8,6 +8,7 @@ import { openRegistry } from '../config/plugins.ts'
 import { type Description, describe } from '../describe.ts'
 import { ConfigError, EXIT } from '../errors.ts'
 import { createRegistry, type Registry } from '../registry.ts'
+import { wrapped } from '../text.ts'
 import { CONFIG_OPTIONS, FORMAT_OPTION } from './options.ts'
 
 interface Named {
@@ -43,13 +44,15 @@ export default defineCommand({
 })
 
 function text(component: Description): string {
-  const { kind, type, stability, source, summary } = component
+  const { kind, type, stability, source, summary, emits, needs, adds } = component
   const lines = [`${kind} ${type}  ${stability}${source === 'built in' ? '' : `  ${source}`}`]
+  const add = (head: string, names: readonly string[]) =>
+    lines.push(`  ${head}${wrapped(names.join(' '), head.length + 2)}`)
   lines.push(`  ${summary}`)
-  for (const [table, columns] of Object.entries(component.emits ?? {})) {
-    lines.push(`  emits ${table}: ${Object.keys(columns).join(' ')}`)
+  for (const [table, columns] of Object.entries(emits ?? {})) {
+    add(`emits ${table}: `, Object.keys(columns))
   }
-  for (const need of component.needs ?? []) lines.push(`  needs ${need.join(' ') || 'nothing'}`)
-  if (component.adds && component.adds.length > 0) lines.push(`  adds ${component.adds.join(' ')}`)
+  for (const need of needs ?? []) add('needs ', need.length > 0 ? need : ['nothing'])
+  if (adds && adds.length > 0) add('adds ', adds)
   return `${lines.join('\n')}\n`
 }

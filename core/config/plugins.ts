@@ -14,6 +14,7 @@ export async function openRegistry(tree: ConfigTree): Promise<Registry> {
   const problems: Problem[] = []
   const files: string[] = []
   for (const { node, path } of pluginEntries(tree)) {
+    if (node.kind === 'scalar' && node.broken) continue
     try {
       if (node.kind !== 'scalar' || typeof node.value !== 'string') {
         throw new ConfigError('expected the name of a package or a path such as ./my_receiver')

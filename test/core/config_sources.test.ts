@@ -18,7 +18,7 @@ test('maps of later files merge into earlier ones, lists and values are replaced
   )
 })
 
-test('a later map with nothing in it erases nothing, an option goes back to its default', async () => {
+test('a later map with nothing in it erases nothing, an option has its default', async () => {
   const later = 'receivers:\nexporters: { flow_log: }\nservice:\n'
   const plan = await planOf({ contents: { 'a.yaml': BASE, 'b.yaml': later } })
   assert.equal(plan.receivers[0].config.interval, 5000)

@@ -20,6 +20,7 @@ import { Worker } from 'node:worker_threads'
 import { loadConfig } from '../../core/config/load.ts'
 import { openRegistry } from '../../core/config/plugins.ts'
 import { ConfigError, MissingColumns } from '../../core/index.ts'
+import { makePlan } from '../../core/plan.ts'
 import { createRegistry, listTypes } from '../../core/registry.ts'
 import { root } from '../../core/root.ts'
 
@@ -132,6 +133,24 @@ test('whatever is wrong with a plugin is said, all at once, without a stack', as
   )
   const [first] = problems!
   assert.deepEqual([first.file, first.line, first.column], [join(folder, 'agent.yaml'), 1, 11])
+})
+
+test('types that a plugin may have are not missed when it could not be loaded', async () => {
+  const text = `plugins: [./nowhere, "\${env:NOT_SET}"]
+receivers: { mystery: , flows: { intervl: 1s } }
+exporters: { prometheus: }
+service: { pipelines: { a: { receivers: mystery, exporters: prometheus } } }
+`
+  writeFileSync(join(folder, 'agent.yaml'), text)
+  const tree = loadConfig({ files: ['agent.yaml'], env: {}, cwd: folder })
+  await assert.rejects(makePlan(tree, await openRegistry(tree)), (error: unknown) => {
+    assert.ok(error instanceof ConfigError)
+    assert.deepEqual(
+      error.problems.map(({ path }) => path),
+      ['plugins.0', 'plugins.1', 'receivers.flows.intervl'],
+    )
+    return true
+  })
 })
 
 test('the working directory is looked at after the folder of the file', async () => {
