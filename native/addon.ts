@@ -10,7 +10,9 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { KernelError } from './types.ts'
 
-/** A number that names an object, attachment, ring or watch of the addon; forged ones throw EBADF. */
+/**
+ * A number that names an object, attachment, ring or watch of the addon; forged ones throw EBADF.
+ */
 export type Handle = number
 
 /**

@@ -1,16 +1,18 @@
 /**
- * The build command of everything that is not TypeScript: `node native/build.ts bpf|addon|release|asan`.
+ * The build command of everything that is not TypeScript: `node native/build.ts
+ * bpf|addon|release|asan`.
  *
- * Each step does nothing when its inputs did not change. With `--check`, or with CI set, `bpf` writes
- * nothing and fails when a committed file is not what its source gives.
+ * Each step does nothing when its inputs did not change. With `--check`, or with CI set, `bpf`
+ * writes nothing and fails when a committed file is not what its source gives.
  */
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const usage = `usage: node native/build.ts bpf [--check] [FOLDER...]   objects and layouts beside their sources
-       node native/build.ts addon                      native/build/fovea.node for this machine
-       node native/build.ts release                    native/prebuilt/linux-*/fovea.node, libbpf inside
-       node native/build.ts asan                       tests of the addon under AddressSanitizer`
+const usage = `usage: node native/build.ts STEP
+  bpf [--check] [FOLDER...]  objects and layouts, beside their sources
+  addon                      native/build/fovea.node for this machine
+  release                    native/prebuilt/linux-*/fovea.node with libbpf inside
+  asan                       runs the tests of the addon under AddressSanitizer`
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 

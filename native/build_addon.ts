@@ -1,8 +1,8 @@
 /**
  * Builds the C addon for this machine with one call of the C compiler.
  *
- * It is compiled against libbpf's headers and finds the library itself at run time, so the same file
- * loads where libbpf is missing and can say so.
+ * It is compiled against libbpf's headers and finds the library itself at run time, so the same
+ * file loads where libbpf is missing and can say so.
  */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'

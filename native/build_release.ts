@@ -68,7 +68,8 @@ export async function buildRelease(root: string): Promise<void> {
     if (compiler) await buildFor(root, sources, machine, compiler)
     else {
       console.log(
-        `linux-${machine.cpu} is left out: apt-get install gcc-${machine.target.replaceAll('_', '-')}`,
+        `linux-${machine.cpu} is left out, its compiler is missing: apt-get install ` +
+          `gcc-${machine.target.replaceAll('_', '-')}`,
       )
     }
   }

@@ -87,7 +87,11 @@ export class RunningKernel implements Kernel {
   }
 
   links(): LinkWatch {
-    return this.#own(explained('cannot read network links', new KernelLinks(loadAddon())))
+    const links = new KernelLinks(loadAddon())
+    const watch: LinkWatch = explained('cannot read network links', links, () => {
+      this.#open.delete(watch)
+    })
+    return this.#own(watch)
   }
 
   close(): void {
@@ -103,8 +107,8 @@ export class RunningKernel implements Kernel {
   }
 
   /**
-   * `call helper; exit`: a kernel that knows the helper may refuse its arguments, but never says that
-   * the function is unknown.
+   * `call helper; exit`: a kernel that knows the helper may refuse its arguments, but never says
+   * that the function is unknown.
    */
   #probeHelper(addon: Addon, programType: keyof typeof programTypes, helper: number): boolean {
     const { type, attachType, event } = programTypes[programType]
@@ -145,7 +149,7 @@ function findInKernel(kinds: Parameters<typeof findType>[1], name: string) {
 }
 
 /** The same watch, whose errors are sentences. */
-function explained(what: string, links: LinkWatch): LinkWatch {
+function explained(what: string, links: LinkWatch, onClose: () => void): LinkWatch {
   const attempt = <T>(action: () => T): T => {
     try {
       return action()
@@ -157,6 +161,9 @@ function explained(what: string, links: LinkWatch): LinkWatch {
     list: (): Link[] => attempt(() => links.list()),
     defaultRoutes: () => attempt(() => links.defaultRoutes()),
     onChange: callback => attempt(() => links.onChange(callback)),
-    close: () => links.close(),
+    close: () => {
+      onClose()
+      links.close()
+    },
   }
 }

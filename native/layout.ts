@@ -1,9 +1,9 @@
 /**
  * Gives bytes their meaning: struct layouts and settings, read from the BTF of an object file.
  *
- * A C struct marked SHARED (`native/bpf/kernel.h`) is the one source of truth; its offsets come from
- * the compiler and are never typed by hand. What cannot be read safely at a fixed offset is refused
- * here, when the layout is generated, and never found at run time.
+ * A C struct marked SHARED (`native/bpf/kernel.h`) is the one source of truth; its offsets come
+ * from the compiler and are never typed by hand. What cannot be read safely at a fixed offset is
+ * refused here, when the layout is generated, and never found at run time.
  */
 import { createHash } from 'node:crypto'
 import { type BtfType, readBtf } from './btf.ts'

@@ -76,7 +76,8 @@ export interface Message {
 }
 
 /**
- * Sends a request and returns all messages of the answer; a dump that changed under way is repeated.
+ * Sends a request and returns all messages of the answer; a dump that changed under way is
+ * repeated.
  * @throws Error with the errno that the kernel answered.
  */
 export function ask(addon: Addon, request: NetlinkRequest): Message[] {

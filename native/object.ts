@@ -1,14 +1,15 @@
 /**
  * One BPF object file in the running kernel.
  *
- * Loading is lenient: a program that the verifier refuses is left out and its words are kept, so that
- * `attachFirst` can go on to an older twin; attaching a refused program throws those words.
+ * Loading is lenient: a program that the verifier refuses is left out and its words are kept, so
+ * that `attachFirst` can go on to an older twin; attaching a refused program throws those words.
  */
 import { readFileSync } from 'node:fs'
 import { type Addon, errnoOf, type Handle, type MapFacts } from './addon.ts'
 import { type Attached, attach } from './attach.ts'
 import type { Clsact } from './clsact.ts'
 import { btfHashOf, readSettings, settingBytes } from './layout.ts'
+import { KernelMap, Ring } from './map.ts'
 import { explain } from './rights.ts'
 import type {
   Attachment,
@@ -17,7 +18,6 @@ import type {
   BpfObject,
   BpfRing,
   KernelError,
-  MapCursor,
   ObjectOptions,
   TestRunInput,
   TestRunResult,
@@ -224,7 +224,9 @@ function explainLoad(
   return explain(what, error, lastWords(verifier) || lastWords(libbpf))
 }
 
-/** The line in which the verifier, or libbpf, says why; without its statistics and source quotes. */
+/**
+ * The line in which the verifier, or libbpf, says why; without its statistics and source quotes.
+ */
 function lastWords(log: string): string {
   const lines = log
     .split('\n')
@@ -232,68 +234,4 @@ function lastWords(log: string): string {
     .filter(line => line !== '' && !/^(processed \d|verification time|stack depth|;)/.test(line))
     .filter(line => !/^(failed to load object|-- (BEGIN|END))/.test(line))
   return lines.at(-1) ?? ''
-}
-
-/** Bytes of `struct cursor` in addon/map.c before the key. */
-const cursorHeader = 8
-
-class KernelMap implements BpfMap {
-  readonly keySize: number
-  readonly valueSize: number
-  readonly entriesMax: number
-  readonly #addon: Addon
-  readonly #object: Handle
-  readonly #index: number
-
-  constructor(addon: Addon, object: Handle, index: number, facts: MapFacts) {
-    this.#addon = addon
-    this.#object = object
-    this.#index = index
-    this.keySize = facts.keySize
-    this.valueSize = facts.valueSize
-    this.entriesMax = facts.entriesMax
-  }
-
-  readBatch(cursor: MapCursor, keys: Uint8Array, values: Uint8Array): number {
-    if (cursor.done) return 0
-    cursor.position ??= new Uint8Array(cursorHeader + Math.max(this.keySize, 8))
-    const { position } = cursor
-    const count = this.#addon.mapReadBatch(this.#object, this.#index, position, keys, values)
-    cursor.done = count < 0
-    return count < 0 ? -1 - count : count
-  }
-
-  lookup(key: Uint8Array, value: Uint8Array): boolean {
-    return this.#addon.mapLookup(this.#object, this.#index, key, value)
-  }
-
-  update(key: Uint8Array, value: Uint8Array): void {
-    this.#addon.mapUpdate(this.#object, this.#index, key, value)
-  }
-
-  delete(key: Uint8Array): boolean {
-    return this.#addon.mapDelete(this.#object, this.#index, key)
-  }
-
-  take(key: Uint8Array, value: Uint8Array): boolean {
-    return this.#addon.mapTake(this.#object, this.#index, key, value)
-  }
-}
-
-class Ring implements BpfRing {
-  readonly #addon: Addon
-  readonly #handle: Handle
-
-  constructor(addon: Addon, handle: Handle) {
-    this.#addon = addon
-    this.#handle = handle
-  }
-
-  drain(into: Uint8Array): number {
-    return this.#addon.ringDrain(this.#handle, into)
-  }
-
-  close(): void {
-    this.#addon.close(this.#handle)
-  }
 }

@@ -1,8 +1,8 @@
 /**
  * The twin of the running kernel: the same answers, from a tape.
  *
- * Needs no addon, no rights and no Linux. When a queue has run dry, maps and rings are empty and the
- * clock, the links and all that is a fact of the machine stay as they were last.
+ * Needs no addon, no rights and no Linux. When a queue has run dry, maps and rings are empty and
+ * the clock, the links and all that is a fact of the machine stay as they were last.
  */
 import { readFileSync } from 'node:fs'
 import { btfHashOf } from './layout.ts'

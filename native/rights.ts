@@ -34,7 +34,7 @@ export function requireBpf(addon: Addon): void {
   if (!existsSync(btfPath)) {
     throw new KernelError(
       `cannot load BPF programs: this kernel has no BTF (${btfPath} is missing)`,
-      'Use a kernel of 5.10 or newer built with CONFIG_DEBUG_INFO_BTF=y; in a container, mount /sys.',
+      'Use a kernel from 5.10 built with CONFIG_DEBUG_INFO_BTF=y; in a container, mount /sys.',
     )
   }
 }

@@ -1,8 +1,8 @@
 /**
  * How answers of the kernel lie on a tape: the keys of their queues and their bytes.
  *
- * Written by `record.ts`, read by `replay.ts`. Little-endian; only what was really answered is kept,
- * so a batch of three entries in a buffer for thousands takes three entries.
+ * Written by `record.ts`, read by `replay.ts`. Little-endian; only what was really answered is
+ * kept, so a batch of three entries in a buffer for thousands takes three entries.
  */
 import type { Clock, Link } from './types.ts'
 

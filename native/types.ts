@@ -1,9 +1,10 @@
 /**
  * What the operating system offers Fovea, as one interface with two implementations.
  *
- * `native/kernel.ts` answers from the running kernel through the C addon; `native/replay.ts` answers
- * from a recorded tape. Receivers hold a `Kernel` and cannot tell which. Everything that crosses this
- * border is bytes: no struct of a receiver is known here (`native/layout.ts` gives bytes meaning).
+ * `native/kernel.ts` answers from the running kernel through the C addon; `native/replay.ts`
+ * answers from a recorded tape. Receivers hold a `Kernel` and cannot tell which. Everything that
+ * crosses this border is bytes: no struct of a receiver is known here (`native/layout.ts` gives
+ * bytes meaning).
  */
 
 /** The part of core's host that this folder uses; stated here because native imports no sibling. */
@@ -35,10 +36,14 @@ export interface Clock {
 export interface Kernel {
   /**
    * Loads the object file `name` of the component's folder.
-   * @throws KernelError when a right or a kernel feature is missing, with the remedy and the last verifier line.
+   * @throws KernelError when a right or a kernel feature is missing, with the remedy and the last
+   * verifier line.
    */
   openObject(name: string, options?: ObjectOptions): BpfObject
-  /** Values of a kernel enum by number, from the kernel's BTF; empty when it has none. `strip` is cut from the front of names. */
+  /**
+   * Values of a kernel enum by number, from the kernel's BTF; empty when it has none. `strip` is
+   * cut from the front of names.
+   */
   enumNames(name: string, strip?: string): Map<number, string>
   /** True when the kernel knows this BPF helper for this program type; a cheap probe, cached. */
   hasHelper(programType: 'tc' | 'tracing', helper: number): boolean
@@ -50,7 +55,10 @@ export interface Kernel {
 }
 
 export interface ObjectOptions {
-  /** `const volatile` settings of the program by C name; an unknown name or a value too large for its type throws. */
+  /**
+   * `const volatile` settings of the program by C name; an unknown name or a value too large for
+   * its type throws.
+   */
   readonly settings?: Readonly<Record<string, number>>
   /** `max_entries` by map name. */
   readonly mapSizes?: Readonly<Record<string, number>>
@@ -59,7 +67,10 @@ export interface ObjectOptions {
 }
 
 export interface BpfObject {
-  /** First 16 hex digits of the SHA-256 of the object's .BTF section: names the struct layout on a tape. */
+  /**
+   * First 16 hex digits of the SHA-256 of the object's .BTF section: names the struct layout on a
+   * tape.
+   */
   readonly btfHash: string
   map(name: string): BpfMap
   ring(name: string): BpfRing
@@ -86,7 +97,10 @@ export interface Attachment {
   readonly program: string
   /** How it is attached: `tcx`, `clsact`, `link`, `socket`. */
   readonly via: string
-  /** Iterators: one pass over all objects, bytes as the program wrote them. */
+  /**
+   * Iterators: one pass over all objects, bytes as the program wrote them. A full buffer means that
+   * the next call goes on with the same pass; fewer bytes mean that it has ended.
+   */
   read?(into: Uint8Array): number
   /** Detaches. Safe twice, and after the link is gone. */
   close(): void
@@ -94,12 +108,16 @@ export interface Attachment {
 
 export interface BpfMap {
   readonly keySize: number
-  /** Bytes of one value as user space sees it: for per-CPU maps the values of all possible CPUs, each 8-byte aligned. */
+  /**
+   * Bytes of one value as user space sees it: for per-CPU maps the values of all possible CPUs,
+   * each 8-byte aligned.
+   */
   readonly valueSize: number
   readonly entriesMax: number
   /**
    * Reads the next entries after `cursor` into the two buffers, as many as fit.
-   * @returns how many entries were written; `cursor.done` is true after the last one. A fresh cursor starts over.
+   * @returns how many entries were written; `cursor.done` is true after the last one. A fresh
+   * cursor starts over.
    */
   readBatch(cursor: MapCursor, keys: Uint8Array, values: Uint8Array): number
   lookup(key: Uint8Array, value: Uint8Array): boolean
@@ -118,7 +136,8 @@ export interface MapCursor {
 
 export interface BpfRing {
   /**
-   * Moves whole records into `into`: each is a u32 length, a u32 zero, the data, padding to 8 bytes.
+   * Moves whole records into `into`: each is a u32 length, a u32 zero, the data, padding to 8
+   * bytes.
    * @returns bytes written; 0 when the ring is empty.
    */
   drain(into: Uint8Array): number
@@ -167,12 +186,18 @@ export interface LinkWatch {
   list(): Link[]
   /** ifindex of every link that carries a default route, IPv4 and IPv6, main table. */
   defaultRoutes(): number[]
-  /** Calls back within milliseconds of a change of links or default routes; several changes may come as one call. */
+  /**
+   * Calls back within milliseconds of a change of links or default routes; several changes may come
+   * as one call.
+   */
   onChange(callback: () => void): void
   close(): void
 }
 
-/** The machine lacks something; core prints the message and ends with exit code 3 if nothing else can run. */
+/**
+ * The machine lacks something; core prints the message and ends with exit code 3 if nothing else
+ * can run.
+ */
 export class KernelError extends Error {
   override readonly name = 'EnvironmentError'
   /** What to do, one sentence or command. */

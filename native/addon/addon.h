@@ -2,8 +2,8 @@
  * What the files of the addon share: arguments, errors, handles and the libbpf table.
  *
  * The addon moves bytes between JavaScript and the kernel and knows no struct of a receiver. Every
- * entry point checks its arguments itself and throws an Error whose `code` is an errno name, so that
- * no value from JavaScript can crash the process.
+ * entry point checks its arguments itself and throws an Error whose `code` is an errno name, so
+ * that no value from JavaScript can crash the process.
  */
 #ifndef FOVEA_ADDON_H
 #define FOVEA_ADDON_H

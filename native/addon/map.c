@@ -101,8 +101,8 @@ static int64_t read_batch(const struct map *map, struct cursor *cursor, struct r
 }
 
 /*
- * mapReadBatch(object, map, cursor, keys, values): entries written; after the last one -1 - entries.
- * The cursor has 8 bytes more than a key has, at least 16, and is zero at the start.
+ * mapReadBatch(object, map, cursor, keys, values): entries written; after the last one -1 -
+ * entries. The cursor has 8 bytes more than a key has, at least 16, and is zero at the start.
  */
 napi_value js_map_read_batch(napi_env env, napi_callback_info info)
 {
@@ -134,7 +134,8 @@ napi_value js_map_read_batch(napi_env env, napi_callback_info info)
 	if (cursor->mode == CURSOR_BATCH ||
 	    (cursor->mode == CURSOR_NEW && !map->no_batch && room.entries >= BATCH_ENTRIES_MIN)) {
 		count = read_batch(map, cursor, room, &done);
-		map->no_batch = count < 0 && cursor->mode == CURSOR_NEW && is_missing_command(errno);
+		map->no_batch = count < 0 && cursor->mode == CURSOR_NEW &&
+				is_missing_command(errno);
 		if (count < 0 && !map->no_batch)
 			return fail(env, errno, "read a batch of entries");
 	}

@@ -2,10 +2,11 @@
 /*
  * What every BPF program of Fovea includes first, in place of a vmlinux.h.
  *
- * The UAPI header gives maps, helpers and contexts; below stand the few kernel structs that programs
- * read, with only the fields they read. `preserve_access_index` makes libbpf find each field by
- * struct and name in the running kernel's BTF, so neither order nor size here means anything, and a
- * field that a kernel lacks is a load error that names it (ask first: bpf_core_field_exists).
+ * The UAPI header gives maps, helpers and contexts; below stand the few kernel structs that
+ * programs read, with only the fields they read. `preserve_access_index` makes libbpf find each
+ * field by struct and name in the running kernel's BTF, so neither order nor size here means
+ * anything, and a field that a kernel lacks is a load error that names it (ask first:
+ * bpf_core_field_exists).
  */
 #ifndef FOVEA_KERNEL_H
 #define FOVEA_KERNEL_H

@@ -75,7 +75,9 @@ export class Agent {
     t.after(() => this.end())
   }
 
-  /** Runs one call in the other process. @throws Error with the message and remedy it threw there. */
+  /**
+   * Runs one call in the other process. @throws Error with the message and remedy it threw there.
+   */
   async call<K extends keyof Calls>(
     name: K,
     ...words: Parameters<Calls[K]>

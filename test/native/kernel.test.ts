@@ -271,8 +271,8 @@ test('a program that the verifier refuses is left out and says why when it is at
     object.testRun('probe_second', { data: new Uint8Array(64) }).returnValue,
     2 ** 32 - 1,
   )
-  const why =
-    'cannot load program probe_refused of probe.bpf.o: invalid bpf_context access off=4096 size=8 (EACCES)'
+  const verifier = 'invalid bpf_context access off=4096 size=8'
+  const why = `cannot load program probe_refused of probe.bpf.o: ${verifier} (EACCES)`
   const target = { kind: 'tc', ifindex: 1, direction: 'ingress' } as const
   assert.throws(() => object.attach('probe_refused', target), { message: why })
   assert.throws(() => object.attachFirst(['probe_refused'], target), { message: why })

@@ -1,8 +1,8 @@
 /**
  * Calls every entry point of the addon with random values, wrong and half right.
  *
- * Run in a network namespace of its own: `node random_arguments.ts CALLS SEED`. Prints how many calls
- * threw and with which codes; a crash is its exit by a signal.
+ * Run in a network namespace of its own: `node random_arguments.ts CALLS SEED`. Prints how many
+ * calls threw and with which codes; a crash is its exit by a signal.
  */
 import { readFileSync } from 'node:fs'
 import { type Addon, loadAddon } from '../../native/addon.ts'

@@ -41,9 +41,12 @@ test('a tape that has run dry leaves maps and rings empty and everything else as
 
 test('a recording of another build is refused and both hashes are named', () => {
   const tape = new MemoryTape()
-  tape.recorder.append(keyOf.open('probe.bpf.o'), writeText('0123456789abcdef'))
+  const other = '0123456789abcdef'
+  tape.recorder.append(keyOf.open('probe.bpf.o'), writeText(other))
   assert.throws(() => openKernel(hostOf(tape.player())).openObject('probe.bpf.o'), {
-    message: `cannot replay probe.bpf.o: it was recorded with BTF 0123456789abcdef, this build has ${btfHash}`,
+    message:
+      `cannot replay probe.bpf.o: it was recorded with BTF ${other}, ` +
+      `this build has ${btfHash}`,
   })
 })
 
