@@ -170,8 +170,9 @@ service: { pipelines: { a: { receivers: [flows, drops], processors: rename, expo
   }
   assert.deepEqual(await mistakesIn({ contents, registry }), [
     'agent.yaml:4:69 service.pipelines.a.processors.0: ' +
-      'table flows, which passes rename untouched, and rename both give ' +
-      'a table "flows", but they differ in bytes and drop_reason; keep them in pipelines of their own',
+      'table flows, which passes rename untouched, and rename both ' +
+      'give a table "flows", but they differ in bytes and drop_reason; ' +
+      'keep them in pipelines of their own',
   ])
 })
 
