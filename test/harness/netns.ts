@@ -53,6 +53,8 @@ export interface PodOptions {
   readonly address6?: string
   /** Bridge of this namespace to join; else the gateway's address is given to the link itself. */
   readonly bridge?: string
+  /** No packet but what the test sends: no IPv6, neighbours known for good. */
+  readonly isQuiet?: boolean
 }
 
 /** A namespace with one link `eth0`, whose other end lies here as `link`. */
@@ -61,7 +63,7 @@ export class Pod {
   readonly link: string
   readonly address: string
 
-  constructor(name: string, { address, address6, bridge }: PodOptions) {
+  constructor(name: string, { address, address6, bridge, isQuiet }: PodOptions) {
     this.name = `fovea-${process.pid}-${name}`
     this.link = `veth-${name}`
     this.address = address
@@ -69,13 +71,28 @@ export class Pod {
     run(`ip netns add ${this.name}
       ip link add ${this.link} type veth peer name eth0 netns ${this.name}
       ip -n ${this.name} link set lo up
+      ${isQuiet ? this.#silence() : ''}
       ip -n ${this.name} addr add ${address}/24 dev eth0
       ip -n ${this.name} link set eth0 up
       ip link set ${this.link} up`)
     if (bridge) run(`ip link set ${this.link} master ${bridge}`)
     else run(`ip addr add ${gateway}/24 dev ${this.link}`)
     run(`ip -n ${this.name} route add default via ${gateway}`)
+    if (isQuiet && !bridge) this.#knowNeighbours(gateway)
     if (address6) this.#addAddress6(address6, bridge)
+  }
+
+  #silence(): string {
+    return `echo 1 > /proc/sys/net/ipv6/conf/${this.link}/disable_ipv6
+      ip netns exec ${this.name} sh -c "echo 1 > /proc/sys/net/ipv6/conf/eth0/disable_ipv6"`
+  }
+
+  #knowNeighbours(gateway: string): void {
+    const addressOf = (json: string) => (JSON.parse(json) as [{ address: string }])[0].address
+    const here = addressOf(run(`ip -j link show dev ${this.link}`))
+    const there = addressOf(run(`ip -n ${this.name} -j link show dev eth0`))
+    run(`ip neigh replace ${this.address} lladdr ${there} dev ${this.link} nud permanent
+      ip -n ${this.name} neigh replace ${gateway} lladdr ${here} dev eth0 nud permanent`)
   }
 
   #addAddress6(address: string, bridge: string | undefined): void {
