@@ -9,11 +9,8 @@
 
 export interface Attribute {
   readonly name: string
-  /**
-   * The attribute is left out where the value is 0: the dictionary says that 0 means none or
-   * unknown.
-   */
-  readonly omitZero?: true
+  /** Sent when it is 0 too. All other zeros are left out, as `flow_log` does. */
+  readonly keepZero?: true
   /**
    * Text in place of small numbers, by value; other numbers are written in decimal. Empty: left
    * out.
@@ -49,23 +46,18 @@ const TRANSPORTS = {
 
 const COLUMNS: Readonly<Record<string, Attribute>> = {
   protocol: { name: 'network.transport', words: TRANSPORTS },
-  packets: { name: 'network.io.packets' },
-  bytes: { name: 'network.io.bytes' },
+  packets: { name: 'network.io.packets', keepZero: true },
+  bytes: { name: 'network.io.bytes', keepZero: true },
   direction: { name: 'network.io.direction', words: { 0: '', 1: 'receive', 2: 'transmit' } },
-  interface: { name: 'fovea.interface', omitZero: true },
   direction_name: { name: 'network.io.direction' },
   interface_name: { name: 'network.interface.name' },
   query_name: { name: 'dns.question.name' },
   query_type: { name: 'dns.question.type' },
   response_code: { name: 'dns.response_code' },
   answers: { name: 'dns.answers', list: true },
-  process_id: { name: 'process.pid', omitZero: true },
+  process_id: { name: 'process.pid' },
   command: { name: 'process.executable.name' },
   error: { name: 'error.type' },
-  start_us: { name: 'fovea.start_us', omitZero: true },
-  rtt_us: { name: 'fovea.rtt_us', omitZero: true },
-  handshake_us: { name: 'fovea.handshake_us', omitZero: true },
-  latency_us: { name: 'fovea.latency_us', omitZero: true },
   initiator: { name: 'fovea.initiator', words: { 0: '', 1: 'source', 2: 'destination' } },
   flow_state: {
     name: 'fovea.flow_state',
@@ -75,32 +67,29 @@ const COLUMNS: Readonly<Record<string, Attribute>> = {
     name: 'fovea.tunnel',
     words: { 0: '', 1: 'vxlan', 2: 'geneve', 3: 'gre', 4: 'ipip' },
   },
-  tunnel_id: { name: 'fovea.tunnel_id', omitZero: true },
-  vlan: { name: 'network.vlan.id', omitZero: true },
+  vlan: { name: 'network.vlan.id' },
   cgroup_path: { name: 'linux.cgroup.path' },
   translated_address: { name: 'fovea.translated.address' },
-  translated_port: { name: 'fovea.translated.port', omitZero: true },
-  cgroup_id: { name: 'fovea.cgroup_id', omitZero: true },
-  netns_cookie: { name: 'fovea.netns_cookie', omitZero: true },
-  value: { name: 'fovea.value', double: true },
+  translated_port: { name: 'fovea.translated.port' },
+  value: { name: 'fovea.value', double: true, keepZero: true },
 }
 
 /** Behind `source.` or `destination.`. */
-const ENDS: Readonly<Record<string, Attribute>> = {
-  address: { name: 'address' },
-  port: { name: 'port', omitZero: true },
-  kind: { name: 'fovea.kind' },
-  namespace: { name: 'k8s.namespace.name' },
-  pod: { name: 'k8s.pod.name' },
-  pod_uid: { name: 'k8s.pod.uid' },
-  container: { name: 'k8s.container.name' },
-  workload: { name: 'k8s.workload.name' },
-  workload_kind: { name: 'k8s.workload.kind' },
-  service: { name: 'k8s.service.name' },
-  node: { name: 'k8s.node.name' },
-  zone: { name: 'cloud.availability_zone' },
-  region: { name: 'cloud.region' },
-  host: { name: 'host.name' },
+const ENDS: Readonly<Record<string, string>> = {
+  address: 'address',
+  port: 'port',
+  kind: 'fovea.kind',
+  namespace: 'k8s.namespace.name',
+  pod: 'k8s.pod.name',
+  pod_uid: 'k8s.pod.uid',
+  container: 'k8s.container.name',
+  workload: 'k8s.workload.name',
+  workload_kind: 'k8s.workload.kind',
+  service: 'k8s.service.name',
+  node: 'k8s.node.name',
+  zone: 'cloud.availability_zone',
+  region: 'cloud.region',
+  host: 'host.name',
 }
 /** Columns with a key of the user's in them; longest first. */
 const KEYED: readonly (readonly [column: string, attribute: string])[] = [
@@ -111,12 +100,10 @@ const KEYED: readonly (readonly [column: string, attribute: string])[] = [
 
 /** Attribute of a column of any table. */
 export function attributeOf(column: string): Attribute {
-  const known = COLUMNS[column]
-  if (known) return known
+  if (Object.hasOwn(COLUMNS, column)) return COLUMNS[column]
   const [, end, rest] = /^(source|destination)_(.+)$/.exec(column) ?? []
   if (end === undefined) return { name: `fovea.${column}` }
-  const ofEnd = ENDS[rest]
-  if (ofEnd) return { ...ofEnd, name: `${end}.${ofEnd.name}` }
+  if (Object.hasOwn(ENDS, rest)) return { name: `${end}.${ENDS[rest]}` }
   const keyed = KEYED.find(([prefix]) => rest.startsWith(prefix))
   if (keyed) return { name: `${end}.${keyed[1]}${rest.slice(keyed[0].length)}` }
   return { name: `fovea.${column}` }

@@ -2,8 +2,8 @@
  * Cells of a batch as OTLP attributes: for each column a function that writes `KeyValue` of one
  * row.
  *
- * Keys are encoded when the functions are made, texts when a batch begins; what is empty, or 0
- * where that means unknown, is left out.
+ * Keys are encoded when the functions are made, texts when a batch begins; what is empty or 0 is
+ * left out, but for counts.
  */
 import type { Batch, BytesColumn, Kind } from '../../core/index.ts'
 import { ADDRESS_TEXT_MAX, isIpv4, isNoAddress, writeAddress } from '../address.ts'
@@ -140,11 +140,11 @@ function bytesCell(key: Buffer, column: BytesColumn): Cell {
 }
 
 function numberCell(key: Buffer, attribute: Attribute, column: ArrayLike<number>): Cell {
-  const { omitZero, words, double } = attribute
+  const { keepZero, words, double } = attribute
   if (words) return wordCell(key, words, column)
   return (writer, row) => {
     const value = column[row]
-    if (value === 0 && omitZero) return
+    if (value === 0 && !keepZero) return
     if (!double && value >= 0 && Number.isSafeInteger(value)) {
       open(writer, key, 1 + varintLength(value))
       writer.byte(INTEGER)
