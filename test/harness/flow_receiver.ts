@@ -1,6 +1,7 @@
 /**
  * The flows receiver on its own, over the running kernel, with its rows kept as objects to ask.
  */
+import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Batch, Receiver } from '../../core/index.ts'
 import { formatAddress } from '../../processors/address.ts'
@@ -41,7 +42,12 @@ export class FlowReceiver {
     this.host = host
   }
 
-  static async open(options: FlowOptions = {}, more: TestHostOptions = {}): Promise<FlowReceiver> {
+  /** Closed with the test at the latest. */
+  static async open(
+    t: TestContext,
+    options: FlowOptions = {},
+    more: TestHostOptions = {},
+  ): Promise<FlowReceiver> {
     const host = testHost({ id: 'flows', folder: flowsFolder, ...more })
     const config = {
       interfaces: ['auto'],
@@ -52,7 +58,9 @@ export class FlowReceiver {
       table_size: 65_536,
       ...options,
     }
-    return new FlowReceiver(await flows.open(config as never, host), host)
+    const receiver = await flows.open(config as never, host)
+    t.after(() => receiver.close())
+    return new FlowReceiver(receiver, host)
   }
 
   /** Reads until there is nothing now. @returns how many calls gave a batch. */

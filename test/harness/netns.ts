@@ -1,9 +1,9 @@
 /**
- * Networks for kernel tests: a private namespace for the test's own process, and pods with namespaces
- * of their own, joined by veth pairs and bridges.
+ * Networks for kernel tests: a private namespace for the test's own process, and pods with
+ * namespaces of their own, joined by veth pairs and bridges.
  *
- * Nothing outside is touched: the test file runs again inside a namespace that dies with it, and the
- * pods' namespaces carry its process id in their names and are deleted at the end.
+ * Nothing outside is touched: the test file runs again inside a namespace that dies with it, and
+ * the pods' namespaces carry its process id in their names and are deleted at the end.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,8 +13,9 @@ import { fileURLToPath } from 'node:url'
 const marker = 'FOVEA_TEST_NETWORK'
 
 /**
- * True inside the private namespace. Outside it runs the calling test file there, as the same kind of
- * process, and ends with its exit code; so a file's tests stand behind `if (await inPrivateNetwork(...))`.
+ * True inside the private namespace. Outside it runs the calling test file there, as the same kind
+ * of process, and ends with its exit code; so a file's tests stand behind `if (await
+ * inPrivateNetwork(...))`.
  */
 export async function inPrivateNetwork(url: string): Promise<boolean> {
   if (process.env[marker] === '1') {

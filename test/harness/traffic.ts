@@ -21,7 +21,10 @@ export function send(pod: Pod | null, command: string, ...rest: (string | number
   execFileSync(all[0]!, all.slice(1), { stdio: ['ignore', 'pipe', 'inherit'], timeout: 60_000 })
 }
 
-/** Starts a server in the pod (or here); resolves when it listens. It ends with the test at the latest. */
+/**
+ * Starts a server in the pod (or here); resolves when it listens. It ends with the test at the
+ * latest.
+ */
 export async function serve(
   t: TestContext,
   pod: Pod | null,

@@ -1,5 +1,6 @@
 /**
- * What flows counts of real traffic, against the sender's own protocol counters and the links' statistics.
+ * What flows counts of real traffic, against the sender's own protocol counters and the links'
+ * statistics.
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -23,9 +24,9 @@ function withPod(): { readonly pod: Pod } {
 if (await inPrivateNetwork(import.meta.url)) {
   const held = withPod()
 
-  test('10,000 datagrams are 10,000 packets with the bytes of each', async () => {
+  test('10,000 datagrams are 10,000 packets with the bytes of each', async t => {
     const { pod } = held
-    const flows = await FlowReceiver.open()
+    const flows = await FlowReceiver.open(t)
     const sent = pod.counter('Udp.OutDatagrams')
     send(pod, 'udp_send', '10.90.0.1', 9, 10_000, 100)
     const rows = where(await flows.end(), { protocol: udp, destination_port: 9 })
@@ -47,7 +48,7 @@ if (await inPrivateNetwork(import.meta.url)) {
   test('datagrams over IPv6 count their 40 bytes of header, answers are replies', async t => {
     const { pod } = held
     const server = await serve(t, pod, 'udp_serve', 7001, 'echo')
-    const flows = await FlowReceiver.open()
+    const flows = await FlowReceiver.open(t)
     send(null, 'udp_send', 'fd90::2', 7001, 100, 64)
     await flows.readUntil(
       '100 answers',
@@ -73,7 +74,7 @@ if (await inPrivateNetwork(import.meta.url)) {
   test('bulk TCP with segmentation offload counts the segments of the sender, not its buffers', async t => {
     const { pod } = held
     const payload = 64 << 20
-    const flows = await FlowReceiver.open()
+    const flows = await FlowReceiver.open(t)
     const counters = ['Tcp.OutSegs', 'Tcp.RetransSegs']
     const before = counters.map(name => pod.counter(name))
     const buffers = linkCounters('veth-a').received.packets
@@ -96,7 +97,7 @@ if (await inPrivateNetwork(import.meta.url)) {
     t.after(() => pod.close())
     run(`ip link set dev ${pod.link} gso_max_segs 1
       ip -n ${pod.name} link set dev eth0 gso_max_segs 1`)
-    const flows = await FlowReceiver.open({ interfaces: [pod.link] })
+    const flows = await FlowReceiver.open(t, { interfaces: [pod.link] })
     const before = linkCounters(pod.link)
     const server = await serve(t, null, 'tcp_serve', 7004)
     send(pod, 'tcp_send', '10.91.0.1', 7004, 8 << 20)
@@ -119,7 +120,7 @@ if (await inPrivateNetwork(import.meta.url)) {
   test('5,000 short connections are 5,000 flows each way, each with its flags and handshake', async t => {
     const { pod } = held
     const server = await serve(t, pod, 'tcp_serve', 7005)
-    const flows = await FlowReceiver.open({ ended_timeout: 300 })
+    const flows = await FlowReceiver.open(t, { ended_timeout: 300 })
     send(null, 'tcp_connections', '10.90.0.2', 7005, 5000)
     await flows.readUntil('a last row of every flow', () => {
       const last = where(flows.rows, { protocol: tcp, flow_state: 3 })
@@ -142,9 +143,9 @@ if (await inPrivateNetwork(import.meta.url)) {
     assert.deepEqual(open, [])
   })
 
-  test('echo requests and replies are rows of their own by type, IPv4 and IPv6', async () => {
+  test('echo requests and replies are rows of their own by type, IPv4 and IPv6', async t => {
     const { pod } = held
-    const flows = await FlowReceiver.open()
+    const flows = await FlowReceiver.open(t)
     run(`python3 -c '${ping('AF_INET', 'IPPROTO_ICMP', '10.90.0.2', 8)}'
       python3 -c '${ping('AF_INET6', 'IPPROTO_ICMPV6', 'fd90::2', 128)}'`)
     const rows = await flows.end()
