@@ -160,10 +160,11 @@ if (await inPrivateNetwork(import.meta.url)) {
     nft(
       t,
       'type filter hook forward priority 0',
-      `ip daddr ${bridged.b} udp dport ${PORT} limit rate over 1/hour burst 89 packets counter drop`,
+      `ip daddr ${bridged.b} udp length 208 counter drop`,
     )
     const flows = await FlowReceiver.open(t)
-    send(pods.c!, 'udp_send', bridged.b, PORT, 100, 100)
+    send(pods.c!, 'udp_send', bridged.b, PORT, 90, 100)
+    send(pods.c!, 'udp_send', bridged.b, PORT, 10, 200)
     const rows = await flows.end()
     const dropped = Number(/packets (\d+) bytes/.exec(run('nft list ruleset'))![1])
     assert.equal(dropped, 10)
