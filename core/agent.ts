@@ -12,9 +12,13 @@ import type { Plan, Planned, PlannedReceiver } from './plan_types.ts'
 import { createRegistry } from './registry.ts'
 import { version } from './root.ts'
 import { Ledger } from './runtime/ledger.ts'
-import { Runtime } from './runtime/runtime.ts'
+import { NothingToRead, Runtime } from './runtime/runtime.ts'
 import { TapeWriter } from './tape.ts'
 import { startTelemetry, type Telemetry } from './telemetry.ts'
+
+const REPLAY_HINT =
+  'The same pipeline runs on a recorded trace, without root, on any kernel: ' +
+  'npx fovea run --config configs/replay.yaml'
 
 /** How often the configuration files are looked at. */
 const WATCH_MS = 2000
@@ -39,10 +43,8 @@ export async function runAgent(plan: Plan, options: AgentOptions): Promise<numbe
     if (!isEnvironmentError(error)) throw error
     const log = options.log.component('service')
     for (const line of error.message.split('\n')) log.error(line)
-    if (error.remedy) log.error(error.remedy)
-    log.error(
-      'No kernel to read? The same pipeline runs on a recorded trace, without root: npx fovea run --config configs/replay.yaml',
-    )
+    for (const line of error.remedy.split('\n')) if (line) log.error(line)
+    if (error instanceof NothingToRead) log.error(REPLAY_HINT)
     return EXIT.environment
   }
   await agent.ended

@@ -1,8 +1,9 @@
 /**
  * The batch: a small table of typed columns over one ArrayBuffer, and the only thing that moves.
  *
- * One buffer means one transfer to a worker thread and no copy. Rows are never objects: a stage walks
- * `batch.data.<column>[row]`. Text cells are indexes into the batch's own list of distinct strings.
+ * One buffer means one transfer to a worker thread and no copy. Rows are never objects: a stage
+ * walks `batch.data.<column>[row]`. Text cells are indexes into the batch's own list of distinct
+ * strings.
  */
 
 export type Kind = 'u8' | 'u16' | 'u32' | 'number' | 'address' | 'text' | 'bytes'
@@ -10,13 +11,18 @@ export type Columns = Readonly<Record<string, Kind>>
 /** Columns by table name: what flows along one edge of a pipeline. */
 export type Tables = Readonly<Record<string, Columns>>
 
-/** A column of variable-length cells: cell `row` is `blob.subarray(end[row - 1] ?? 0, end[row])`. */
+/**
+ * A column of variable-length cells: cell `row` is `blob.subarray(end[row - 1] ?? 0, end[row])`.
+ */
 export interface BytesColumn {
   readonly end: Uint32Array
   readonly blob: Uint8Array
 }
 
-/** What a column of each kind is in memory; `address` has 16 bytes a row (IPv4 mapped to ::ffff:0:0/96). */
+/**
+ * What a column of each kind is in memory; `address` has 16 bytes a row (IPv4 mapped to
+ * ::ffff:0:0/96).
+ */
 export interface Store {
   u8: Uint8Array
   u16: Uint16Array
@@ -46,7 +52,9 @@ export interface Batch<C extends Columns = Columns> {
   readonly capacity: number
   /** Room of each `bytes` column's blob. */
   readonly blobCapacity: number
-  /** `series` batches: number of the dictionary that their ids belong to (`core/series.ts`); else 0. */
+  /**
+   * `series` batches: number of the dictionary that their ids belong to (`core/series.ts`); else 0.
+   */
   readonly dictionary: number
 }
 
@@ -74,7 +82,8 @@ export const TEXT_BYTES_MAX = 1 << 20
 export const TEXT_OVERFLOW = '<overflow>'
 
 /**
- * A batch under construction. Fill `data`, set `length`, then hand `done()` on and forget this object.
+ * A batch under construction. Fill `data`, set `length`, then hand `done()` on and forget this
+ * object.
  *
  * Row capacity is rounded up to a multiple of 8 so that all views are aligned.
  */
@@ -107,7 +116,9 @@ export class BatchWriter<C extends Columns = Columns> {
     return this.length >= this.capacity
   }
 
-  /** Index of a string in this batch's text; new strings beyond TEXT_BYTES_MAX become `<overflow>`. */
+  /**
+   * Index of a string in this batch's text; new strings beyond TEXT_BYTES_MAX become `<overflow>`.
+   */
   textId(value: string): number {
     const known = this.#ids.get(value)
     if (known !== undefined) return known
@@ -190,7 +201,9 @@ function view(
   }
 }
 
-/** What crosses to another thread: the buffer is transferred (or copied), the views are made anew. */
+/**
+ * What crosses to another thread: the buffer is transferred (or copied), the views are made anew.
+ */
 export interface BatchMessage {
   readonly table: string
   readonly columns: Columns
@@ -204,7 +217,10 @@ export interface BatchMessage {
   readonly dictionary: number
 }
 
-/** A batch as a message. With `copy`, the buffer is copied because another consumer keeps the original. */
+/**
+ * A batch as a message. With `copy`, the buffer is copied because another consumer keeps the
+ * original.
+ */
 export function packBatch(batch: Batch, copy = false): BatchMessage {
   const { data: _, ...rest } = batch
   return copy ? { ...rest, buffer: batch.buffer.slice(0) } : rest

@@ -1,6 +1,7 @@
 /**
- * How a component states its options: one specification that is validation, defaults, types, the README
- * table and the editor's schema at once. `core/config/schema.ts` turns it into JSON Schema for ajv.
+ * How a component states its options: one specification that is validation, defaults, types, the
+ * README table and the editor's schema at once. `core/config/schema.ts` turns it into JSON Schema
+ * for ajv.
  */
 
 interface Common {
@@ -31,14 +32,20 @@ export interface BooleanProperty extends Common {
   readonly type: 'boolean'
   readonly default?: boolean
 }
-/** Written `250ms`, `1h30m`; the component receives milliseconds. A bare number is an error, except 0. */
+/**
+ * Written `250ms`, `1h30m`; the component receives milliseconds. A bare number is an error, except
+ * 0.
+ */
 export interface DurationProperty extends Common {
   readonly type: 'duration'
   readonly default?: string
   readonly minimum?: string
   readonly maximum?: string
 }
-/** Written `64MiB`, `10MB`, `512B`; the component receives bytes. A bare number is an error, except 0. */
+/**
+ * Written `64MiB`, `10MB`, `512B`; the component receives bytes. A bare number is an error, except
+ * 0.
+ */
 export interface SizeProperty extends Common {
   readonly type: 'size'
   readonly default?: string
@@ -57,7 +64,10 @@ export interface MapProperty extends Common {
   readonly values: Property
   readonly default?: Readonly<Record<string, unknown>>
 }
-/** A nested block of options. Absent means all its defaults, unless `optional`: then it stays undefined. */
+/**
+ * A nested block of options. Absent means all its defaults, unless `optional`: then it stays
+ * undefined.
+ */
 export interface GroupProperty extends Common {
   readonly type: 'group'
   readonly properties: ConfigSpec

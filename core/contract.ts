@@ -1,7 +1,8 @@
 /**
- * The contract: all that a plugin author learns. A component is one object made by `defineReceiver`,
- * `defineProcessor` or `defineExporter`; core validates its configuration, times it, counts every row on
- * every edge, queues and retries in front of exporters, and stops everything in one sequence.
+ * The contract: all that a plugin author learns. A component is one object made by
+ * `defineReceiver`, `defineProcessor` or `defineExporter`; core validates its configuration, times
+ * it, counts every row on every edge, queues and retries in front of exporters, and stops
+ * everything in one sequence.
  */
 import type { Meter } from '@opentelemetry/api'
 import type { Batch, Columns, Tables } from './batch.ts'
@@ -24,8 +25,9 @@ export interface StageHost {
   readonly id: string
   readonly log: Log
   /**
-   * Adds to a counter of this component's own, shown as `fovea_component_events_total{component, event}`.
-   * Three names belong to the ledger of rows: `filtered`, `folded` and `created` (see core/README.md).
+   * Adds to a counter of this component's own, shown as `fovea_component_events_total{component,
+   * event}`. Three names belong to the ledger of rows: `filtered`, `folded` and `created` (see
+   * core/README.md).
    */
   count(name: string, n: number): void
 }
@@ -36,11 +38,14 @@ export interface Host extends StageHost {
   readonly meter: Meter
   /** Aborted when the agent begins to stop. */
   readonly signal: AbortSignal
-  /** Absolute path of a file in the component's own folder, in a checkout and in the bundle alike. */
+  /**
+   * Absolute path of a file in the component's own folder, in a checkout and in the bundle alike.
+   */
   asset(name: string): string
   /**
-   * Rows that were lost before Fovea could read them, by cause: `fovea_receiver_lost_total{receiver, cause}`.
-   * A batch's own `lost` is counted as cause `unknown` only where it exceeds what was said here since the last batch.
+   * Rows that were lost before Fovea could read them, by cause:
+   * `fovea_receiver_lost_total{receiver, cause}`. A batch's own `lost` is counted as cause
+   * `unknown` only where it exceeds what was said here since the last batch.
    */
   lost(cause: string, rows: number): void
   /** What the agent itself is and costs, for a `console` or a resource: read when needed. */
@@ -87,11 +92,15 @@ export interface ReceiverDefinition<S extends ConfigSpec = ConfigSpec> {
   readonly summary: string
   readonly stability: Stability
   readonly config: S
-  /** Columns of one table named after the type, or columns by table; a function where they depend on the configuration. */
+  /**
+   * Columns of one table named after the type, or columns by table; a function where they depend on
+   * the configuration.
+   */
   readonly emits: Columns | Tables | ((config: ConfigOf<S>) => Tables)
   /**
    * Opens the source. Called once, after the whole plan was checked.
-   * @throws EnvironmentError when this machine lacks something: the receiver is degraded, the others run.
+   * @throws EnvironmentError when this machine lacks something: the receiver is degraded, the
+   * others run.
    */
   open(config: ConfigOf<S>, host: Host): Receiver | Promise<Receiver>
 }
@@ -99,13 +108,20 @@ export interface ReceiverDefinition<S extends ConfigSpec = ConfigSpec> {
 export interface Receiver {
   /**
    * The next batch, at most `rowsMax` rows, or null when there is nothing now.
-   * Called by core about five times a second, again and again until null or a budget of 10 ms is spent; never after
-   * `close`. Counts are deltas since the last batch. Never throws for bad data: counts it in `lost` or by `host.count`.
+   * Called by core about five times a second, again and again until null or a budget of 10 ms is
+   * spent; never after `close`. Counts are deltas since the last batch. Never throws for bad data:
+   * counts it in `lost` or by `host.count`.
    */
   read(rowsMax: number): Batch | null
-  /** True when the source is at its end and all was read. When every receiver has ended, the agent stops. */
+  /**
+   * True when the source is at its end and all was read. When every receiver has ended, the agent
+   * stops.
+   */
   ended?(): boolean
-  /** Core calls it once before `close`, so that what is held in the kernel comes out with the last reads. */
+  /**
+   * Core calls it once before `close`, so that what is held in the kernel comes out with the last
+   * reads.
+   */
   finish?(): void
   /** Safe twice, and before `open` ended. */
   close(): void | Promise<void>
@@ -121,7 +137,8 @@ export interface ProcessorDefinition<S extends ConfigSpec = ConfigSpec> {
   readonly config: S
   /**
    * Columns in -> columns out. Core calls it once per table, with that one table.
-   * @throws MissingColumns when this table cannot be served (it then passes untouched), ConfigError for a mistake.
+   * @throws MissingColumns when this table cannot be served (it then passes untouched), ConfigError
+   * for a mistake.
    */
   plan(tables: Tables, config: ConfigOf<S>): Tables
   /** Runs in the worker thread, with the tables that `plan` accepted. */
@@ -140,11 +157,14 @@ export interface Stage {
   /** Look-up changes from the feed, applied before the next `process` or `tick`. */
   update?(buffer: ArrayBuffer): void
   /**
-   * 0..n batches out. Batches are immutable: a stage that changes a column makes a new batch. Its buffer may travel
-   * on as soon as this returns: copy what you keep.
+   * 0..n batches out. Batches are immutable: a stage that changes a column makes a new batch. Its
+   * buffer may travel on as soon as this returns: copy what you keep.
    */
   process(batch: Batch): Batch | readonly Batch[] | null
-  /** Time passes here, about once a second, and a last time at the end (`final`): intervals, expiry, rows held back. */
+  /**
+   * Time passes here, about once a second, and a last time at the end (`final`): intervals, expiry,
+   * rows held back.
+   */
   tick?(nowMs: number, final: boolean): Batch | readonly Batch[] | null
   /** Input rows that it keeps and has neither put out, folded nor filtered yet. */
   held?(): number
@@ -174,9 +194,11 @@ export interface ExporterDefinition<S extends ConfigSpec = ConfigSpec> {
 
 export interface Exporter {
   /**
-   * Accepts one batch; resolves on acceptance by the far side. Called again only after the last call settled.
-   * `series` is given with `series` batches: names, labels and newest values of all series that reached this branch.
-   * @throws RetryableError, PermanentError; anything else counts as permanent. `signal` aborts at the deadline.
+   * Accepts one batch; resolves on acceptance by the far side. Called again only after the last
+   * call settled. `series` is given with `series` batches: names, labels and newest values of all
+   * series that reached this branch.
+   * @throws RetryableError, PermanentError; anything else counts as permanent. `signal` aborts at
+   * the deadline.
    */
   write(batch: Batch, context: WriteContext): void | Promise<void>
   close(): void | Promise<void>

@@ -1,12 +1,16 @@
 /**
- * The three kinds of failure and what each becomes: a user's mistake (exit 2), a machine's lack (exit 3),
- * our own bug (an assertion, crash). Exporters have two more, because a queue must know whether to retry.
+ * The three kinds of failure and what each becomes: a user's mistake (exit 2), a machine's lack
+ * (exit 3), our own bug (an assertion, crash). Exporters have two more, because a queue must know
+ * whether to retry.
  */
 
 /** Exit codes of every command. */
 export const EXIT = { ok: 0, failed: 1, config: 2, environment: 3, interrupted: 130 } as const
 
-/** One mistake in the configuration. `path` is dotted; position is absent only when there is no file. */
+/**
+ * One mistake in the configuration. `path` is dotted; position is absent only when there is no
+ * file.
+ */
 export interface Problem {
   readonly file?: string
   readonly line?: number
@@ -35,7 +39,8 @@ export function formatProblem(problem: Problem): string {
 
 /**
  * The machine lacks a right or a feature. Exit code 3 when nothing can run without it.
- * `native` throws errors of the same name and shape without importing this class: test with `isEnvironmentError`.
+ * `native` throws errors of the same name and shape without importing this class: test with
+ * `isEnvironmentError`.
  */
 export class EnvironmentError extends Error {
   override readonly name = 'EnvironmentError'
@@ -51,15 +56,16 @@ export function isEnvironmentError(error: unknown): error is EnvironmentError {
 }
 
 /**
- * A processor's `plan` throws this when the table it was shown lacks columns. Core lets that table pass
- * the stage untouched, unless no table of the pipeline satisfies the stage: then it is a ConfigError.
+ * A processor's `plan` throws this when the table it was shown lacks columns. Core lets that table
+ * pass the stage untouched, unless no table of the pipeline satisfies the stage: then it is a
+ * ConfigError.
  */
 export class MissingColumns extends Error {
   override readonly name = 'MissingColumns'
   readonly columns: readonly string[]
   /**
-   * @param message where there is more to say than the names, such as the place inside an expression;
-   * with no columns, why this table is none of the stage's business.
+   * @param message where there is more to say than the names, such as the place inside an
+   * expression; with no columns, why this table is none of the stage's business.
    */
   constructor(columns: readonly string[], message = `needs ${columns.join(', ')}`) {
     super(message)
@@ -78,7 +84,10 @@ export class RetryableError extends Error {
   }
 }
 
-/** An exporter's `write` rejects with this when the batch will never be accepted: it is counted and dropped. */
+/**
+ * An exporter's `write` rejects with this when the batch will never be accepted: it is counted and
+ * dropped.
+ */
 export class PermanentError extends Error {
   override readonly name = 'PermanentError'
 }

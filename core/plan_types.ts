@@ -1,6 +1,7 @@
 /**
- * The plan: what a checked configuration means, ready to be built. `core/plan.ts` makes it, the runtime
- * carries it out, `fovea check` prints it. Everything in it but the definitions is plain, frozen data.
+ * The plan: what a checked configuration means, ready to be built. `core/plan.ts` makes it, the
+ * runtime carries it out, `fovea check` prints it. Everything in it but the definitions is plain,
+ * frozen data.
  */
 import type { Columns, Tables } from './batch.ts'
 import type { ExporterDefinition, ProcessorDefinition, ReceiverDefinition } from './contract.ts'

@@ -1,6 +1,6 @@
 /**
- * Memory that is used again: runs of cells in one growing typed array, and strings with a count of users.
- * The series store lives on them, so that a hundred thousand series cost no object each.
+ * Memory that is used again: runs of cells in one growing typed array, and strings with a count of
+ * users. The series store lives on them, so that a hundred thousand series cost no object each.
  */
 
 const FIRST_CELLS = 1024

@@ -1,6 +1,7 @@
 /**
- * What the agent says about itself: every edge of the graph, every queue, time and memory, as observable
- * instruments that read the ledger when somebody asks. Nothing is paid while nobody does.
+ * What the agent says about itself: every edge of the graph, every queue, time and memory, as
+ * observable instruments that read the ledger when somebody asks. Nothing is paid while nobody
+ * does.
  */
 import type { Meter, ObservableResult } from '@opentelemetry/api'
 import type { AgentInfo } from './contract.ts'

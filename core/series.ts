@@ -1,9 +1,9 @@
 /**
  * Series: what an aggregation keeps, as ids in the rows and a dictionary beside them.
  *
- * A `series` batch carries ids and values only. Names, labels and newest values live here, in core, outside
- * the queues: a branch that is new, or lost a batch, still sees every series whole. Cumulative values need
- * no backlog, so what a queue drops is a row, never a number.
+ * A `series` batch carries ids and values only. Names, labels and newest values live here, in core,
+ * outside the queues: a branch that is new, or lost a batch, still sees every series whole.
+ * Cumulative values need no backlog, so what a queue drops is a row, never a number.
  */
 import type { Batch, Columns } from './batch.ts'
 import { grown, Pool, TextPool } from './pools.ts'
@@ -22,7 +22,10 @@ export const SERIES_TABLE = 'series'
 export type SeriesBatch = Batch<typeof SERIES_COLUMNS>
 
 export interface MetricDefinition {
-  /** OpenTelemetry style, dotted, without unit: `fovea.flow.bytes`. Exporters derive their own spelling. */
+  /**
+   * OpenTelemetry style, dotted, without unit: `fovea.flow.bytes`. Exporters derive their own
+   * spelling.
+   */
   readonly name: string
   readonly description: string
   /** UCUM: `By`, `{packet}`, `s`. */
@@ -63,7 +66,10 @@ export interface SeriesNews {
   readonly gone: readonly number[]
 }
 
-/** The series of one dictionary that reached one branch. Valid for the life of the process; read it when needed. */
+/**
+ * The series of one dictionary that reached one branch. Valid for the life of the process; read it
+ * when needed.
+ */
 export interface SeriesView {
   readonly dictionary: number
   /** Raised when the dictionary starts over (worker restarted): everything kept by id is void. */
@@ -74,7 +80,10 @@ export interface SeriesView {
   /** Alive, has a value, and reached this branch. */
   has(id: number): boolean
   metricOf(id: number): number
-  /** Raised each time the id is given to another series: a label text cached by id is valid for one generation. */
+  /**
+   * Raised each time the id is given to another series: a label text cached by id is valid for one
+   * generation.
+   */
   generationOf(id: number): number
   label(id: number, index: number): string
   /** Newest value. For a histogram see SERIES_COLUMNS.slot. */
@@ -202,7 +211,9 @@ export class SeriesStore {
   }
 }
 
-/** The part of a store that went down one pipeline: a series that a filter held back is not in it. */
+/**
+ * The part of a store that went down one pipeline: a series that a filter held back is not in it.
+ */
 export class PipelineSeries implements SeriesView {
   readonly #store: SeriesStore
   /** Generation of each id when it last came by; 0 never. */
@@ -213,7 +224,10 @@ export class PipelineSeries implements SeriesView {
     this.#store = store
   }
 
-  /** Called for every `series` batch of the pipeline, after the store took it and before any queue may drop it. */
+  /**
+   * Called for every `series` batch of the pipeline, after the store took it and before any queue
+   * may drop it.
+   */
   mark(batch: SeriesBatch): void {
     const store = this.#store
     if (this.#epoch !== store.epoch) {

@@ -1,13 +1,14 @@
 /**
  * A tape: what the outside world answered to each receiver, in order, in one file.
  *
- * `fovea run --record FILE` writes one; `receivers/replay` plays it. The framework does not know what the
- * answers mean: it keeps bytes by stream (a receiver) and key (a question), with the time of each.
+ * `fovea run --record FILE` writes one; `receivers/replay` plays it. The framework does not know
+ * what the answers mean: it keeps bytes by stream (a receiver) and key (a question), with the time
+ * of each.
  *
  * Format: the line `fovea tape 1`, one line of JSON (the streams), then entries of
- * { u32 payload bytes, u16 stream, u16 key, u32 milliseconds since the start, payload }, little endian.
- * Key 0 of a stream defines its next key: the payload is the key's name. A file whose name ends in
- * `.zst` or `.gz` is compressed as a whole.
+ * { u32 payload bytes, u16 stream, u16 key, u32 milliseconds since the start, payload }, little
+ * endian. Key 0 of a stream defines its next key: the payload is the key's name. A file whose name
+ * ends in `.zst` or `.gz` is compressed as a whole.
  */
 import { createWriteStream, readFileSync, type WriteStream } from 'node:fs'
 import { createGzip, createZstdCompress, gunzipSync, zstdDecompressSync } from 'node:zlib'
@@ -101,7 +102,9 @@ interface Entry {
 /** A tape in memory, for playing. */
 export class TapeReader {
   readonly streams: readonly TapeStream[]
-  /** False when the file ends within an entry: the recorder was killed. What came before is whole. */
+  /**
+   * False when the file ends within an entry: the recorder was killed. What came before is whole.
+   */
   readonly complete: boolean
   readonly #entries: Entry[][]
   readonly #byKey: Map<string, Entry[]>[]

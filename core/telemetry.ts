@@ -2,8 +2,8 @@
  * The agent's own metrics through the OpenTelemetry API and SDK, and the small server beside them.
  *
  * One loopback port serves /metrics (the SDK's Prometheus exporter), /healthz and /readyz. With
- * `otlp_endpoint` the same metrics are pushed by the SDK's OTLP gRPC exporter. With neither, the SDK is not
- * even loaded and `host.meter` is the API's no-op meter.
+ * `otlp_endpoint` the same metrics are pushed by the SDK's OTLP gRPC exporter. With neither, the
+ * SDK is not even loaded and `host.meter` is the API's no-op meter.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Meter } from '@opentelemetry/api'
@@ -104,7 +104,7 @@ function listen(endpoint: string, metrics: Handler, health: Health): Promise<Ser
       reject(
         new EnvironmentError(
           `service.telemetry cannot listen on ${endpoint}: ${error.message}`,
-          'Stop what listens there, or set service.telemetry.endpoint to another port ("" serves nothing).',
+          'Stop what listens there, or set service.telemetry.endpoint to another port ("": none).',
         ),
       )
     })

@@ -1,8 +1,9 @@
 /**
- * The file that piscina runs in a worker thread: it opens the stages once, then answers one task after another.
+ * The file that piscina runs in a worker thread: it opens the stages once, then answers one task
+ * after another.
  *
- * Its event loop stands still between tasks (piscina waits in `Atomics.wait`), which is why stages have no
- * timers and no sockets. Buffers go back by transfer, through piscina's `move`.
+ * Its event loop stands still between tasks (piscina waits in `Atomics.wait`), which is why stages
+ * have no timers and no sockets. Buffers go back by transfer, through piscina's `move`.
  */
 import { move } from 'piscina'
 import type { ProcessorDefinition } from './contract.ts'

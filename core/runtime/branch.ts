@@ -1,8 +1,8 @@
 /**
  * A branch: the bounded queue, the retries and the deadline in front of one exporter.
  *
- * Every exporter has its own, so a dead backend delays nobody else. What does not fit, expires or is refused
- * for good is counted in the ledger; what waits is `held`.
+ * Every exporter has its own, so a dead backend delays nobody else. What does not fit, expires or
+ * is refused for good is counted in the ledger; what waits is `held`.
  */
 import { type Batch, batchBytes } from '../batch.ts'
 import type { Exporter, Log, WriteContext } from '../contract.ts'
@@ -25,7 +25,10 @@ interface Waiting {
 
 export class Branch {
   readonly id: string
-  /** Taken in so far and done with so far, whatever the outcome; for `SeriesStore` ids that wait to be reused. */
+  /**
+   * Taken in so far and done with so far, whatever the outcome; for `SeriesStore` ids that wait to
+   * be reused.
+   */
   taken = 0
   done = 0
   #size = 0
@@ -35,7 +38,10 @@ export class Branch {
   readonly #log: Log
   readonly #limited: LogLimiter
   readonly #queue: Waiting[] = []
-  /** Newest waiting `series` batch of each pipeline and dictionary: older ones say nothing that it does not. */
+  /**
+   * Newest waiting `series` batch of each pipeline and dictionary: older ones say nothing that it
+   * does not.
+   */
   readonly #newest = new Map<SeriesView, Waiting>()
   #running: Promise<void> | undefined
   /** The attempt under way, and a pause before the next one. */
@@ -60,8 +66,9 @@ export class Branch {
   }
 
   /**
-   * Goes over to an exporter with other options; the queue stays. The old one is closed first, because both may want
-   * the same port or file. @throws what the new one's `open` threw; the old options are then in force again.
+   * Goes over to an exporter with other options; the queue stays. The old one is closed first,
+   * because both may want the same port or file. @throws what the new one's `open` threw; the old
+   * options are then in force again.
    */
   async exchange(plan: PlannedExporter): Promise<void> {
     let resume: () => void = () => undefined
@@ -128,7 +135,10 @@ export class Branch {
     }
   }
 
-  /** A batch larger than the whole queue is taken when the queue is empty: it could never go otherwise. */
+  /**
+   * A batch larger than the whole queue is taken when the queue is empty: it could never go
+   * otherwise.
+   */
   #makeRoom(size: number): boolean {
     if (this.#plan.queue.overflow === 'block') return true
     while (this.#size + size > this.capacity && this.#queue.length > 0) {
@@ -158,7 +168,9 @@ export class Branch {
     this.#running = undefined
   }
 
-  /** Its values are in the store, and a newer batch of the same series waits: one export says both. */
+  /**
+   * Its values are in the store, and a newer batch of the same series waits: one export says both.
+   */
   #superseded(waiting: Waiting): boolean {
     const newest = waiting.series && this.#newest.get(waiting.series)
     return newest !== undefined && newest !== waiting
@@ -230,8 +242,8 @@ export class Branch {
   }
 
   /**
-   * Writes what waits, each batch one more attempt, until `deadlineMs` (performance.now); then what is left counts as
-   * failed. Resolves when the exporter is closed.
+   * Writes what waits, each batch one more attempt, until `deadlineMs` (performance.now); then what
+   * is left counts as failed. Resolves when the exporter is closed.
    */
   async drain(deadlineMs: number): Promise<void> {
     this.#stopping = true

@@ -1,6 +1,6 @@
 /**
- * The graph as it runs now: workers, branches, series, and who gets what. It carries batches; it does not read
- * receivers and keeps no time (`runtime.ts` does).
+ * The graph as it runs now: workers, branches, series, and who gets what. It carries batches; it
+ * does not read receivers and keeps no time (`runtime.ts` does).
  */
 import type { Batch } from '../batch.ts'
 import { unpackBatch } from '../batch.ts'
@@ -45,7 +45,10 @@ export class Graph {
     return new Branch(planned, await open(planned), open, this.#options.log(planned.id))
   }
 
-  /** A worker with its stages open. @throws what a stage's `open` threw; nothing is left running then. */
+  /**
+   * A worker with its stages open. @throws what a stage's `open` threw; nothing is left running
+   * then.
+   */
   async openLink(name: string, definition: WorkerDefinition): Promise<WorkerLink> {
     const { ledger, log } = this.#options
     const link = new WorkerLink(name, definition, ledger, log('service'), {
@@ -95,7 +98,10 @@ export class Graph {
     }
   }
 
-  /** Somebody downstream has no room: the kernel's own queue is the next one, and it counts what it loses. */
+  /**
+   * Somebody downstream has no room: the kernel's own queue is the next one, and it counts what it
+   * loses.
+   */
   paused(receiver: string): boolean {
     for (const name of this.routes.workersBehind(receiver))
       if (this.links.get(name)?.full) return true
@@ -124,8 +130,8 @@ export class Graph {
   }
 
   /**
-   * These workers' stages put out all they hold. What one puts out may be for another: rounds go on until nothing
-   * waits, at most one for each pipeline.
+   * These workers' stages put out all they hold. What one puts out may be for another: rounds go on
+   * until nothing waits, at most one for each pipeline.
    */
   async finishLinks(links: readonly WorkerLink[]): Promise<void> {
     const roundsMax = links.reduce((sum, link) => sum + link.definition.pipelines.length, 1)
@@ -140,7 +146,10 @@ export class Graph {
     await Promise.all(links.map(link => link.close()))
   }
 
-  /** Gives a batch to these pipelines: to workers where they have stages, else to their exporters and readers. */
+  /**
+   * Gives a batch to these pipelines: to workers where they have stages, else to their exporters
+   * and readers.
+   */
   #dispatch(batch: Batch, pipelines: readonly string[]): void {
     const workers = new Map<string, string[]>()
     let kept = false
@@ -159,7 +168,10 @@ export class Graph {
     this.#toWorkers(batch, workers, kept)
   }
 
-  /** All consumers but the last get a copy; a batch that an exporter's queue keeps is copied for every worker. */
+  /**
+   * All consumers but the last get a copy; a batch that an exporter's queue keeps is copied for
+   * every worker.
+   */
   #toWorkers(batch: Batch, workers: Map<string, string[]>, kept: boolean): void {
     let left = workers.size
     for (const [worker, pipelines] of workers) {
@@ -168,7 +180,9 @@ export class Graph {
     }
   }
 
-  /** Offers a batch that left a pipeline to its exporters. @returns true when one of them keeps it. */
+  /**
+   * Offers a batch that left a pipeline to its exporters. @returns true when one of them keeps it.
+   */
   #deliver(pipeline: string, batch: Batch): boolean {
     let kept = false
     const series = this.#books.view(pipeline, batch)

@@ -1,5 +1,6 @@
 /**
- * The ledger: rows by outcome on every edge of the graph, counted by core so that no component can forget.
+ * The ledger: rows by outcome on every edge of the graph, counted by core so that no component can
+ * forget.
  *
  * The promise that tests check to the row, for every stage:
  * in + created = out + filtered + folded + held + failed + refused.

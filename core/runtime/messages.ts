@@ -1,5 +1,6 @@
 /**
- * What passes between the main thread and a worker: plain data and transferred buffers, once a second.
+ * What passes between the main thread and a worker: plain data and transferred buffers, once a
+ * second.
  */
 import type { BatchMessage, Tables } from '../batch.ts'
 import type { LogFields } from '../contract.ts'
@@ -18,7 +19,9 @@ export interface WorkerPipeline {
   readonly stages: readonly WorkerStage[]
   /** Pipelines of the same worker that read this one: they get its batches by reference. */
   readonly readers: readonly string[]
-  /** Its batches go back to the main thread: exporters or pipelines of another worker wait for them. */
+  /**
+   * Its batches go back to the main thread: exporters or pipelines of another worker wait for them.
+   */
   readonly returned: boolean
 }
 

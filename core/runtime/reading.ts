@@ -1,6 +1,6 @@
 /**
- * One receiver at run time: opened, read in slices of 10 ms, closed. A receiver that fails to open is degraded
- * with a plain sentence; one that throws while read loses nothing but that call.
+ * One receiver at run time: opened, read in slices of 10 ms, closed. A receiver that fails to open
+ * is degraded with a plain sentence; one that throws while read loses nothing but that call.
  */
 import type { Batch } from '../batch.ts'
 import type { Host, Log, Receiver } from '../contract.ts'
@@ -17,6 +17,8 @@ export class Reading {
   readonly plan: PlannedReceiver
   /** Why it is not open, as a sentence; undefined while all is well. */
   degraded: string | undefined
+  /** What to do about it. */
+  remedy = ''
   readonly #ledger: Ledger
   readonly #account: Account
   readonly #log: Log

@@ -1,8 +1,9 @@
 /**
  * Who gets what: the static part of the graph, worked out once from the plan.
  *
- * A pipeline with stages lives in a worker; one without is only a name on the main thread. Joined pipelines of
- * one worker pass batches there by reference, everything else goes through the main thread.
+ * A pipeline with stages lives in a worker; one without is only a name on the main thread. Joined
+ * pipelines of one worker pass batches there by reference, everything else goes through the main
+ * thread.
  */
 import type { Plan, PlannedPipeline } from '../plan_types.ts'
 import type { WorkerDefinition, WorkerPipeline, WorkerStage } from './messages.ts'

@@ -1,6 +1,7 @@
 /**
- * The running agent's one timer: it reads receivers, lets batches go to workers once a second, starts and stops
- * everything in one sequence, and exchanges the parts that a new configuration changed.
+ * The running agent's one timer: it reads receivers, lets batches go to workers once a second,
+ * starts and stops everything in one sequence, and exchanges the parts that a new configuration
+ * changed.
  */
 import type { Host, Log } from '../contract.ts'
 import { isEnvironmentError } from '../errors.ts'
@@ -47,7 +48,10 @@ export class Runtime {
     })
   }
 
-  /** Opens exporters, feeds, workers and receivers, in this order. @throws what makes a start senseless. */
+  /**
+   * Opens exporters, feeds, workers and receivers, in this order. @throws what makes a start
+   * senseless.
+   */
   async start(onEnded: () => void): Promise<void> {
     this.#onEnded = onEnded
     const { graph } = this
@@ -65,6 +69,10 @@ export class Runtime {
     if (readings.length > 0 && !readings.some(reading => reading.isOpen)) {
       throw new NothingToRead(readings)
     }
+    for (const { plan, degraded, remedy } of readings) {
+      if (degraded === undefined) continue
+      this.#options.log(plan.id).warn(`not open, the others run: ${degraded}`, { remedy })
+    }
     this.#run()
   }
 
@@ -80,8 +88,7 @@ export class Runtime {
     } catch (error) {
       reading.degraded = error instanceof Error ? error.message : String(error)
       if (plan.required || !isEnvironmentError(error)) throw error
-      const fields = { remedy: error.remedy }
-      this.#options.log(plan.id).warn(`not open, the others run: ${reading.degraded}`, fields)
+      reading.remedy = error.remedy
     }
   }
 
@@ -145,7 +152,10 @@ export class Runtime {
     await Promise.all(readings.map(reading => reading.close()))
   }
 
-  /** Reads once more, closes receivers, lets stages put out all they hold, drains exporters within the deadline. */
+  /**
+   * Reads once more, closes receivers, lets stages put out all they hold, drains exporters within
+   * the deadline.
+   */
   async stop(): Promise<void> {
     const deadlineMs = performance.now() + this.#plan.service.shutdown_timeout
     this.#halt()
@@ -156,8 +166,9 @@ export class Runtime {
   }
 
   /**
-   * Goes over to another plan. Everything new is built first, and only what changed is exchanged: receivers and
-   * exporters with the same configuration go on, a worker is exchanged when any of its pipelines changed.
+   * Goes over to another plan. Everything new is built first, and only what changed is exchanged:
+   * receivers and exporters with the same configuration go on, a worker is exchanged when any of
+   * its pipelines changed.
    *
    * @throws what could not be built; the old graph then runs on untouched.
    */
@@ -267,8 +278,9 @@ function plainText(planned: Planned): string {
 /** Not one receiver could be opened; the message says why for each. */
 export class NothingToRead extends Error {
   override readonly name = 'EnvironmentError'
-  readonly remedy = ''
+  readonly remedy: string
   constructor(readings: readonly Reading[]) {
     super(readings.map(({ plan, degraded }) => `receiver ${plan.id}: ${degraded}`).join('\n'))
+    this.remedy = [...new Set(readings.map(({ remedy }) => remedy))].filter(Boolean).join('\n')
   }
 }

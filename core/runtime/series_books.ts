@@ -1,7 +1,9 @@
 /**
- * All series stores of one agent, the view that each pipeline has of them, and the ids that wait to be used again.
+ * All series stores of one agent, the view that each pipeline has of them, and the ids that wait to
+ * be used again.
  *
- * An id whose series ended goes back to its stage only when every branch has let go of the batches that name it.
+ * An id whose series ended goes back to its stage only when every branch has let go of the batches
+ * that name it.
  */
 import type { Batch } from '../batch.ts'
 import {

@@ -1,6 +1,6 @@
 /**
- * A stage's pen for its dictionary: it notes births and ends in the worker, core carries the notes to the
- * store in the main thread beside the batches, in order and never through a queue.
+ * A stage's pen for its dictionary: it notes births and ends in the worker, core carries the notes
+ * to the store in the main thread beside the batches, in order and never through a queue.
  */
 import type { MetricDefinition, SeriesNews, SeriesWriter } from '../series.ts'
 

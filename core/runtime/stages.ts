@@ -1,8 +1,9 @@
 /**
  * The worker's half of the graph: stages in order, batches by reference between joined pipelines.
  *
- * Everything here is synchronous. Time, look-up changes and batches come in with one task, batches, counts
- * and words for the log go out with its result. A stage that throws loses that one batch, counted as failed.
+ * Everything here is synchronous. Time, look-up changes and batches come in with one task, batches,
+ * counts and words for the log go out with its result. A stage that throws loses that one batch,
+ * counted as failed.
  */
 import type { Batch } from '../batch.ts'
 import { packBatch, unpackBatch } from '../batch.ts'
@@ -196,7 +197,10 @@ export class StageGraph {
     return { outputs: this.#takeOutputs(), news, rows, events, logs }
   }
 
-  /** Two batches over one buffer (a stage renamed a table) cannot both be transferred: the second is copied. */
+  /**
+   * Two batches over one buffer (a stage renamed a table) cannot both be transferred: the second is
+   * copied.
+   */
   #takeOutputs(): RoutedBatch[] {
     const buffers = new Set<ArrayBuffer>()
     const outputs: RoutedBatch[] = []

@@ -1,9 +1,9 @@
 /**
- * The main thread's end of one worker: collects batches for it, hands them over at most once a second (or when
- * enough has gathered), one hand-off at a time, and starts it anew when it dies.
+ * The main thread's end of one worker: collects batches for it, hands them over at most once a
+ * second (or when enough has gathered), one hand-off at a time, and starts it anew when it dies.
  *
- * A worker that dies takes what it held with it: those rows are counted as failed, its dictionaries start over,
- * and every feed's snapshot is sent to the new one.
+ * A worker that dies takes what it held with it: those rows are counted as failed, its dictionaries
+ * start over, and every feed's snapshot is sent to the new one.
  */
 import { Piscina } from 'piscina'
 import type { Batch, BatchMessage } from '../batch.ts'
@@ -16,7 +16,10 @@ import { workerFile } from './worker_file.ts'
 /** Gathered rows or bytes that are worth a hand-off before the second is over. */
 const ROWS_SOON = 32_768
 const BYTES_SOON = 8 << 20
-/** Gathered bytes above which the receivers of this worker are not read: the kernel's queue is the next one. */
+/**
+ * Gathered bytes above which the receivers of this worker are not read: the kernel's queue is the
+ * next one.
+ */
 const BYTES_MAX = 64 << 20
 
 export interface LinkEvents {
@@ -109,14 +112,20 @@ export class WorkerLink {
     this.#released.push({ dictionary, ids })
   }
 
-  /** Starts the worker's stages, so that the first real hand-off is not late. @throws what a stage's `open` threw. */
+  /**
+   * Starts the worker's stages, so that the first real hand-off is not late. @throws what a stage's
+   * `open` threw.
+   */
   async start(nowMs: number): Promise<void> {
     this.#addSnapshots()
     this.#events.result(await this.#send(this.#task(nowMs, false)))
     this.#fresh = false
   }
 
-  /** Hands over what has gathered and lets time pass in the worker. Does nothing while a hand-off is under way. */
+  /**
+   * Hands over what has gathered and lets time pass in the worker. Does nothing while a hand-off is
+   * under way.
+   */
   handOff(nowMs: number): void {
     this.#running ??= this.#exchange(nowMs, false).finally(() => {
       this.#running = undefined

@@ -1,7 +1,7 @@
 /**
- * Where did every row go? Random graphs of filters, folds, joins and fan-out, with stages that throw, workers
- * that die, exporters that fail, hang or overflow; then the books must balance to the row, and the weights of
- * the rows must add up along every branch.
+ * Where did every row go? Random graphs of filters, folds, joins and fan-out, with stages that
+ * throw, workers that die, exporters that fail, hang or overflow; then the books must balance to
+ * the row, and the weights of the rows must add up along every branch.
  */
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
@@ -54,9 +54,11 @@ function yamlOf(shape: typeof graph extends fc.Arbitrary<infer T> ? T : never): 
   lines.push('exporters:')
   shape.exporters.forEach((e, at) => {
     lines.push(
-      `  test_collect/${at}: { seed: ${shape.seed + at}, retryable: ${e.retryable}, permanent: ${e.permanent}, delay: ${e.delay},`,
+      `  test_collect/${at}: { seed: ${shape.seed + at}, retryable: ${e.retryable},`,
+      `    permanent: ${e.permanent}, delay: ${e.delay},`,
       `    sending_queue: { sizer: requests, queue_size: ${e.queue}, overflow: ${e.overflow} },`,
-      '    retry_on_failure: { initial_interval: 5ms, max_interval: 20ms, max_elapsed_time: 60ms } }',
+      '    retry_on_failure: { initial_interval: 5ms, max_interval: 20ms,',
+      '                        max_elapsed_time: 60ms } }',
     )
   })
   lines.push('service:', '  telemetry: { endpoint: "" }', '  pipelines:')
@@ -67,13 +69,17 @@ function yamlOf(shape: typeof graph extends fc.Arbitrary<infer T> ? T : never): 
         : shape.receivers.map((_, receiver) => `test_counter/${receiver}`).join(', ')
     const exporters = p.exporters.map(e => `test_collect/${e}`).join(', ')
     lines.push(
-      `    p${at}: { receivers: [${from}], processors: [${p.stages.join(', ')}], exporters: [${exporters}], worker: ${p.worker} }`,
+      `    p${at}:`,
+      `      receivers: [${from}]`,
+      `      processors: [${p.stages.join(', ')}]`,
+      `      exporters: [${exporters}]`,
+      `      worker: ${p.worker}`,
     )
   })
   return { yaml: lines.join('\n') }
 }
 
-test('every row of every random graph under faults is accounted for, at every stage and branch', async () => {
+test('every row of random graphs under faults is accounted for, at every stage', async () => {
   await fc.assert(
     fc.asyncProperty(graph, async shape => {
       const { accounts, lost } = await runGraph(yamlOf(shape))
@@ -118,7 +124,7 @@ function edgesBalance(shape: Parameters<typeof yamlOf>[0], accounts: Accounts): 
   })
 }
 
-test('packets at the receiver equal packets exported plus packets filtered, through a fold and a join', async () => {
+test('packets read equal packets exported plus filtered, through a fold and a join', async () => {
   const { accounts } = await runGraph({
     yaml: `
 receivers: { test_counter: { batches: 40, rows: 25 } }
@@ -129,7 +135,8 @@ service:
   pipelines:
     raw: { receivers: [test_counter], exporters: [test_collect/raw] }
     sieved: { receivers: [test_counter], processors: [test_sieve] }
-    folded: { receivers: [pipeline/sieved], processors: [test_fold], exporters: [test_collect/folded] }
+    folded:
+      { receivers: [pipeline/sieved], processors: [test_fold], exporters: [test_collect/folded] }
 `,
   })
   let all = 0
@@ -150,21 +157,26 @@ test('what a receiver says it lost is counted once, under its cause', async () =
     yaml: `
 receivers: { test_counter: { batches: 4, rows: 1, lost: 3 } }
 exporters: { test_collect: {} }
-service: { telemetry: { endpoint: "" }, pipelines: { p: { receivers: [test_counter], exporters: [test_collect] } } }
+service:
+  telemetry: { endpoint: "" }
+  pipelines: { p: { receivers: [test_counter], exporters: [test_collect] } }
 `,
   })
   assert.deepEqual([...lost], [['test_counter\nunknown', 12]])
 })
 
-test('an exporter that never answers delays nobody else and its rows count as failed at the end', async () => {
+test('an exporter that never answers delays nobody else; its rows count as failed', async () => {
   const { accounts } = await runGraph({
     yaml: `
 receivers: { test_counter: { batches: 20, rows: 10 } }
-exporters: { test_collect/dead: { hang: true, timeout: 50ms, retry_on_failure: { enabled: false } }, test_collect/alive: {} }
+exporters:
+  test_collect/dead: { hang: true, timeout: 50ms, retry_on_failure: { enabled: false } }
+  test_collect/alive: {}
 service:
   telemetry: { endpoint: "" }
   shutdown_timeout: 300ms
-  pipelines: { p: { receivers: [test_counter], exporters: [test_collect/dead, test_collect/alive] } }
+  pipelines:
+    p: { receivers: [test_counter], exporters: [test_collect/dead, test_collect/alive] }
 `,
   })
   const rows = (component: string) => accounts.find(a => a.component === component)?.rows

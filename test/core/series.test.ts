@@ -1,6 +1,6 @@
 /**
- * Series live outside the queues: whatever a branch loses, whenever it comes, whatever happens to the worker, it
- * ends with the newest value of every series.
+ * Series live outside the queues: whatever a branch loses, whenever it comes, whatever happens to
+ * the worker, it ends with the newest value of every series.
  */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
@@ -133,10 +133,11 @@ processors: { test_series: {}, test_stumble: { share: 0, die: DIE } }
 exporters: { test_collect/a: { permanent: 0.5, seed: 7 }${more} }
 service:
   telemetry: { endpoint: "" }
-  pipelines: { p: { receivers: [test_counter], processors: [${processors}], exporters: [${exporters}] } }
+  pipelines:
+    p: { receivers: [test_counter], processors: [${processors}], exporters: [${exporters}] }
 `
 
-test('a branch that loses every second batch and one that joins late both end with every newest value', async () => {
+test('a branch that loses batches and one that joins late end with the newest values', async () => {
   const late = graph(', test_collect/late: {}', 'test_collect/a, test_collect/late')
   await runGraph({ yaml: graph('', 'test_collect/a') }, async (agent, folder) => {
     await until('the first series arrive', () => (collected.get('test_collect/a')?.rows ?? 0) > 0)
@@ -147,7 +148,7 @@ test('a branch that loses every second batch and one that joins late both end wi
   assert.deepEqual(sorted(collected.get('test_collect/a')?.series), expected(300))
 })
 
-test('a worker that dies starts anew: its dictionary begins again and what it held is counted as failed', async () => {
+test('a worker that dies starts anew; its rows count as failed', async () => {
   const yaml = graph('', 'test_collect/a', 'test_stumble, test_series').replace(
     'permanent: 0.5, ',
     '',

@@ -1,5 +1,6 @@
 /**
- * What the exporters of `faulty_plugin.ts` accepted, by id: the shelf between a plugin and the test that runs it.
+ * What the exporters of `faulty_plugin.ts` accepted, by id: the shelf between a plugin and the test
+ * that runs it.
  */
 
 export interface Collected {

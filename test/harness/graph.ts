@@ -1,17 +1,22 @@
 /**
- * Runs a whole agent from a YAML text over the faulty plugin, in this process, and gives back its books.
+ * Runs a whole agent from a YAML text over the faulty plugin, in this process, and gives back its
+ * books.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Agent } from '../../core/agent.ts'
+import { openLog } from '../../core/log.ts'
 import { loadPlan } from '../../core/plan.ts'
 import type { Plan } from '../../core/plan_types.ts'
 import type { Account } from '../../core/runtime/ledger.ts'
 
 export interface Graph {
-  /** Configuration without `plugins`; `DIE` stands for the path of a file that a stage takes as the word to die. */
+  /**
+   * Configuration without `plugins`; `DIE` stands for the path of a file that a stage takes as the
+   * word to die.
+   */
   readonly yaml: string
 }
 
@@ -21,10 +26,7 @@ export interface Books {
   readonly lost: ReadonlyMap<string, number>
 }
 
-const nothing = () => undefined
-const quiet = {
-  component: () => ({ debug: nothing, info: nothing, warn: nothing, error: nothing }),
-}
+const quiet = openLog({ format: 'logfmt', level: 'error', write: () => undefined })
 const PLUGIN = fileURLToPath(new URL('./faulty_plugin.ts', import.meta.url))
 
 /** The plan of a YAML text; `folder` is where its files lie. */
@@ -35,7 +37,10 @@ export function planOf(yaml: string, folder: string): Promise<Plan> {
   return loadPlan({ files: [file] })
 }
 
-/** Starts an agent in this process. `during` runs while it does; without it the agent runs until all receivers ended. */
+/**
+ * Starts an agent in this process. `during` runs while it does; without it the agent runs until all
+ * receivers ended.
+ */
 export async function runGraph(
   graph: Graph,
   during?: (agent: Agent, folder: string) => Promise<void>,

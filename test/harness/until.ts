@@ -1,8 +1,11 @@
 /**
- * Waits for a condition, looking every few milliseconds, with a deadline: what tests use instead of a sleep.
+ * Waits for a condition, looking every few milliseconds, with a deadline: what tests use instead of
+ * a sleep.
  */
 
-/** @throws when the condition is not true within `deadlineMs`; the message names what was awaited. */
+/**
+ * @throws when the condition is not true within `deadlineMs`; the message names what was awaited.
+ */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
