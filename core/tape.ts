@@ -186,7 +186,8 @@ export function openTape(path: string): TapeReader {
     if (path.endsWith('.zst')) bytes = zstdDecompressSync(bytes)
     else if (path.endsWith('.gz')) bytes = gunzipSync(bytes)
   } catch (error) {
-    throw new ConfigError(`${path}: ${(error as Error).message}`)
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new ConfigError(`${path}: ${code === 'ENOENT' ? 'there is no such file' : message}`)
   }
   return new TapeReader(bytes, path)
 }

@@ -21,6 +21,8 @@ interface Waiting {
   readonly account: Account
   readonly size: number
   readonly number: number
+  /** Its rows are in the books already. */
+  settled: boolean
 }
 
 export class Branch {
@@ -44,6 +46,7 @@ export class Branch {
    */
   readonly #newest = new Map<SeriesView, Waiting>()
   #running: Promise<void> | undefined
+  #current: Waiting | undefined
   /** The attempt under way, and a pause before the next one. */
   #attempting: Promise<unknown> | undefined
   #pause: Promise<void> | undefined
@@ -116,7 +119,8 @@ export class Branch {
       account.rows.refused += batch.length
       return
     }
-    const waiting = { batch, series, account, size, number: ++this.taken }
+    const number = ++this.taken
+    const waiting = { batch, series, account, size, number, settled: false }
     this.#queue.push(waiting)
     this.#size += size
     account.rows.held += batch.length
@@ -150,6 +154,8 @@ export class Branch {
   }
 
   #leave(waiting: Waiting, outcome: 'out' | 'refused' | 'failed' | 'folded'): void {
+    if (waiting.settled) return
+    waiting.settled = true
     this.#size -= waiting.size
     waiting.account.rows.held -= waiting.batch.length
     waiting.account.rows[outcome] += waiting.batch.length
@@ -162,9 +168,11 @@ export class Branch {
   async #run(): Promise<void> {
     await undefined // so that `#running` is set before the first batch can be done with
     for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
+      this.#current = next
       if (this.#superseded(next)) this.#leave(next, 'folded')
       else this.#leave(next, await this.#deliver(next))
     }
+    this.#current = undefined
     this.#running = undefined
   }
 
@@ -255,6 +263,7 @@ export class Branch {
     })
     if ((await Promise.race([this.#running, late])) === 'late') {
       const rest = this.#queue.splice(0)
+      if (this.#current) rest.unshift(this.#current)
       let rows = 0
       for (const waiting of rest) {
         rows += waiting.batch.length
