@@ -23,6 +23,8 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
+/** Longest that npm may take for one thing. */
+const NPM_MS = 90_000
 const root = fileURLToPath(new URL('..', import.meta.url))
 const examples = ['receiver_connections', 'processor_site_names', 'exporter_webhook']
 const packages = ['connections', 'site-names', 'webhook'].map(name => `fovea-example-${name}`)
@@ -32,16 +34,15 @@ describe('the examples, installed into an empty project', { timeout: 240_000 }, 
   after(() => rmSync(project, { recursive: true, force: true }))
 
   before(async () => {
-    const packed = await Promise.all(
-      ['.', ...examples.map(name => `examples/${name}`)].map(async folder => {
-        const args = ['pack', '--silent', '--pack-destination', project]
-        const { stdout } = await run('npm', args, { cwd: join(root, folder) })
-        return `./${stdout.trim().split('\n').at(-1)}`
-      }),
-    )
+    const packed: string[] = []
+    for (const folder of ['.', ...examples.map(name => `examples/${name}`)]) {
+      const args = ['pack', '--silent', '--pack-destination', project]
+      const { stdout } = await run('npm', args, { cwd: join(root, folder), timeout: NPM_MS })
+      packed.push(`./${stdout.trim().split('\n').at(-1)}`)
+    }
     writeFileSync(join(project, 'package.json'), '{ "private": true }')
     const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline']
-    await run('npm', ['install', ...flags, ...packed], { cwd: project })
+    await run('npm', ['install', ...flags, ...packed], { cwd: project, timeout: NPM_MS })
   })
 
   test('their own tests pass there', async () => {
@@ -149,7 +150,8 @@ export default defineReceiver({ summary: 'no config, no emits, no open' })
       run(join(root, 'node_modules/.bin/tsc'), [...flags, `typed/${file}`], { cwd: project })
     await check('right.ts')
     await assert.rejects(check('wrong.ts'), error => {
-      assert.match((error as { stdout: string }).stdout, /missing the following properties.*: stability, config, emits, open/)
+      const { stdout } = error as { stdout: string }
+      assert.match(stdout, /missing the following properties.*: stability, config, emits, open/)
       return true
     })
   })
