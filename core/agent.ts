@@ -98,6 +98,7 @@ export class Agent {
       this.runtime,
     )
     await this.runtime.start(() => this.#end())
+    this.#options.log.component('service').info('running', { version: this.info.version })
     if (this.#options.reload) this.#watch(this.#options.reload)
   }
 
@@ -134,6 +135,7 @@ export class Agent {
       process.on(signal, () => {
         if (asked) process.exit(EXIT.interrupted)
         asked = true
+        this.#options.log.component('service').info('stopping', { signal })
         this.#end()
       })
     }
