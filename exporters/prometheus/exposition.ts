@@ -4,8 +4,9 @@
  * Everything but the values was encoded when a series was born, so a line is one copy and a few
  * digits. The scrape needs one 64 KiB buffer however many series there are.
  */
+import type { SeriesOrder } from '../series_index.ts'
 import type { Family, Format, Member } from './families.ts'
-import { NUMBER_BYTES_MAX, writeNumber } from './numbers.ts'
+import { writeNumber } from './numbers.ts'
 
 export const CHUNK_BYTES = 64 << 10
 const NEWLINE = 10
@@ -24,6 +25,12 @@ export interface ExpositionOptions {
   /** Labels of `target_info`, ready between the braces. */
   readonly target: string
 }
+
+/**
+ * Writes series of one member from place `from` of the order on, until the chunk is full.
+ * Returns the place of the first that did not fit, or `end`.
+ */
+type Write = (member: Member, order: SeriesOrder, from: number, end: number) => number
 
 export class Exposition {
   readonly #families: readonly Family[]
@@ -48,71 +55,101 @@ export class Exposition {
     yield* this.#text(targetInfo(this.#options))
     for (const family of this.#families) yield* this.#family(family)
     if (this.#options.format === 'openmetrics') yield* this.#text('# EOF\n')
-    if (this.#at > 0) yield this.#flush(0)
+    if (this.#at > 0) yield this.#out.subarray(0, this.#at)
   }
 
   *#family(family: Family): Generator<Buffer, void, void> {
-    const head = header(family, this.#options.format)
+    const write = this.#writerOf(family)
     let headless = true
     for (const member of family.members) {
-      const { index, metric } = member
-      const order = index.order
-      const end = order.starts[metric + 1] ?? 0
-      for (let i = order.starts[metric] ?? 0; i < end; i++) {
-        const id = order.ids[i]
-        if (!index.isCurrent(order, id, metric)) continue
-        if (headless) {
-          headless = false
-          yield* this.#text(head)
-        }
-        const size = this.#sizeOf(member, family, id)
-        if (this.#at + size > this.#out.length) {
-          yield this.#flush(size)
-          // While the chunk was on its way the series may have died and its id been given away.
-          if (!index.isCurrent(order, id, metric)) continue
-          if (this.#sizeOf(member, family, id) > this.#out.length) continue
-        }
-        if (family.type === 'histogram') this.#histogram(member, id)
-        else this.#single(member, family, id)
+      // While a chunk is on its way series may die and ids change hands: this order stays.
+      const order = member.index.order
+      const end = order.starts[member.metric + 1] ?? 0
+      let i = order.starts[member.metric] ?? 0
+      if (headless && i < end) {
+        headless = false
+        yield* this.#text(header(family, this.#options.format))
+      }
+      while (i < end) {
+        i = write.call(this, member, order, i, end)
+        if (i < end) yield* this.#room(this.#sizeOf(member, order.ids[i]))
       }
     }
   }
 
   *#text(text: string): Generator<Buffer, void, void> {
-    const size = 3 * text.length
-    if (this.#at + size > this.#out.length) yield this.#flush(size)
+    yield* this.#room(3 * text.length)
     this.#at += this.#out.write(text, this.#at, 'utf8')
   }
 
-  /** Ends the chunk and makes room for `need` bytes in the next one. */
-  #flush(need: number): Buffer {
-    const chunk = this.#out.subarray(0, this.#at)
+  /** Ends the chunk if `need` more bytes do not fit. */
+  *#room(need: number): Generator<Buffer, void, void> {
+    if (this.#at + need <= this.#out.length) return
+    if (this.#at > 0) yield this.#out.subarray(0, this.#at)
     this.#at = 0
     if (need > this.#out.length) this.#out = Buffer.allocUnsafeSlow(2 * need)
-    return chunk
   }
 
   /** At most this many bytes are written for a series. */
-  #sizeOf(member: Member, family: Family, id: number): number {
-    const length = member.index.arena.length(id) + LINE_EXTRA
-    if (family.type !== 'histogram') return this.#created ? 2 * length : length
-    const bounds = member.bounds[this.#options.format]
-    return (bounds.length + 3) * (member.sample.length + length + NUMBER_BYTES_MAX)
+  #sizeOf({ index, sample, bounds }: Member, id: number): number {
+    const length = index.arena.length(id) + LINE_EXTRA
+    const lines = bounds[this.#options.format].length
+    return lines > 0 ? (lines + 3) * (sample.length + length) : this.#created ? 2 * length : length
   }
 
-  #single(member: Member, family: Family, id: number): void {
-    const { view, arena } = member.index
-    let at = arena.copy(id, this.#out, this.#at)
-    at = writeNumber(this.#out, at, view.value(id, 0))
-    this.#out[at++] = NEWLINE
-    if (this.#created && family.type === 'counter') {
-      at += member.sample.copy(this.#out, at, 0, member.sample.length - '_total'.length)
-      at += CREATED.copy(this.#out, at)
-      at = arena.copy(id, this.#out, at, member.sample.length)
-      at = writeNumber(this.#out, at, view.startUs(id) / 1e6)
-      this.#out[at++] = NEWLINE
+  #writerOf({ type }: Family): Write {
+    if (type === 'histogram') return this.#histograms
+    return type === 'counter' && this.#created ? this.#createdCounters : this.#singles
+  }
+
+  /**
+   * Counters and gauges. No generator, and short enough that all it calls is compiled into it: else
+   * each value would be an object on the heap.
+   */
+  #singles({ index, metric }: Member, order: SeriesOrder, from: number, end: number): number {
+    const { arena, view } = index
+    const out = this.#out
+    let at = this.#at
+    let i = from
+    for (; i < end; i++) {
+      const id = order.ids[i]
+      if (!index.isCurrent(order, id, metric)) continue
+      if (at + arena.length(id) + LINE_EXTRA > out.length) break
+      at = arena.copy(id, out, at)
+      at = writeNumber(out, at, view.value(id, 0))
+      out[at++] = NEWLINE
     }
     this.#at = at
+    return i
+  }
+
+  #createdCounters(member: Member, order: SeriesOrder, from: number, end: number): number {
+    const { index, metric, sample } = member
+    const name = sample.length - '_total'.length
+    let i = from
+    for (; i < end; i++) {
+      const id = order.ids[i]
+      if (!index.isCurrent(order, id, metric)) continue
+      if (this.#at + this.#sizeOf(member, id) > this.#out.length) break
+      this.#line(index.arena.copy(id, this.#out, this.#at), index.view.value(id, 0))
+      let at = this.#at + sample.copy(this.#out, this.#at, 0, name)
+      at += CREATED.copy(this.#out, at)
+      at = index.arena.copy(id, this.#out, at, sample.length)
+      this.#line(at, index.view.startUs(id) / 1e6)
+    }
+    return i
+  }
+
+  #histograms(member: Member, order: SeriesOrder, from: number, end: number): number {
+    const { index, metric } = member
+    let i = from
+    for (; i < end; i++) {
+      const id = order.ids[i]
+      if (!index.isCurrent(order, id, metric)) continue
+      if (this.#at + this.#sizeOf(member, id) > this.#out.length) break
+      this.#histogram(member, id)
+    }
+    return i
   }
 
   #histogram(member: Member, id: number): void {
@@ -124,13 +161,10 @@ export class Exposition {
       const at = this.#open(member, id, BUCKET, true)
       this.#line(at + bounds[i].copy(this.#out, at), cumulative)
     }
-    const sum = this.#open(member, id, SUM, false)
-    this.#line(sum, view.value(id, 0))
-    const count = this.#open(member, id, COUNT, false)
-    this.#line(count, view.value(id, 1))
+    this.#line(this.#open(member, id, SUM, false), view.value(id, 0))
+    this.#line(this.#open(member, id, COUNT, false), view.value(id, 1))
     if (!this.#created) return
-    const created = this.#open(member, id, CREATED, false)
-    this.#line(created, view.startUs(id) / 1e6)
+    this.#line(this.#open(member, id, CREATED, false), view.startUs(id) / 1e6)
   }
 
   /** Name and labels of one histogram line; with `more`, left open for `le`. Returns the end. */
