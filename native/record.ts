@@ -32,7 +32,7 @@ import type {
 export class RecordingKernel implements Kernel {
   readonly #kernel: Kernel
   readonly #tape: KernelTape
-  #linksChanged = false
+  #linkChanges = 0
   #lastLinks = ''
 
   constructor(kernel: Kernel, tape: KernelTape) {
@@ -60,8 +60,8 @@ export class RecordingKernel implements Kernel {
 
   clock(): Clock {
     const clock = this.#kernel.clock()
-    this.#tape.append(keyOf.clock, writeClock(clock, this.#linksChanged))
-    this.#linksChanged = false
+    this.#tape.append(keyOf.clock, writeClock(clock, this.#linkChanges))
+    this.#linkChanges = 0
     return clock
   }
 
@@ -76,7 +76,7 @@ export class RecordingKernel implements Kernel {
       },
       onChange: callback =>
         links.onChange(() => {
-          this.#linksChanged = true
+          this.#linkChanges++
           callback()
         }),
       close: () => links.close(),

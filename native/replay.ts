@@ -79,9 +79,12 @@ export class ReplayedKernel implements Kernel {
   clock(): Clock {
     const bytes = this.#facts.tape.next(keyOf.clock)
     if (!bytes) return this.#time
-    const { linksChanged, ...time } = readClock(bytes)
+    const { linkChanges, ...time } = readClock(bytes)
     this.#time = time
-    if (linksChanged) for (const callback of this.#callbacks) queueMicrotask(callback)
+    // Here and as often as then, so that what the callback asks and changes falls in the same order.
+    for (let change = 0; change < linkChanges; change++) {
+      for (const callback of this.#callbacks) callback()
+    }
     return time
   }
 

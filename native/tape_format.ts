@@ -70,17 +70,17 @@ export function readNumbers(bytes: Uint8Array): number[] {
   return Array.from({ length: bytes.length >> 3 }, (_, index) => view.getFloat64(index * 8, true))
 }
 
-/** A clock answer; `linksChanged` says that `onChange` called since the answer before. */
-export function writeClock({ monotonicUs, unixUs }: Clock, linksChanged: boolean): Uint8Array {
+/** A clock answer; `linkChanges` is how often `onChange` called since the answer before. */
+export function writeClock({ monotonicUs, unixUs }: Clock, linkChanges: number): Uint8Array {
   const bytes = new Uint8Array(clockSize)
   bytes.set(writeNumbers([monotonicUs, unixUs]))
-  bytes[16] = linksChanged ? 1 : 0
+  bytes[16] = Math.min(linkChanges, 255)
   return bytes
 }
 
-export function readClock(bytes: Uint8Array): Clock & { readonly linksChanged: boolean } {
+export function readClock(bytes: Uint8Array): Clock & { readonly linkChanges: number } {
   const [monotonicUs = 0, unixUs = 0] = readNumbers(bytes)
-  return { monotonicUs, unixUs, linksChanged: bytes[16] === 1 }
+  return { monotonicUs, unixUs, linkChanges: bytes[16]! }
 }
 
 export function writeBatch(

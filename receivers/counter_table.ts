@@ -10,7 +10,10 @@ const INITIAL_ENTRIES = 256
 export class CounterTable {
   readonly keyWords: number
   readonly valueWords: number
-  /** `valueWords` per entry; zero in a new entry. Replaced when the table grows: fetch it anew after `findOrAdd`. */
+  /**
+   * `valueWords` per entry; zero in a new entry. Replaced when the table grows: fetch it anew after
+   * `findOrAdd`.
+   */
   values: Uint32Array
   #keys: Uint32Array
   #hashes: Uint32Array
@@ -87,7 +90,9 @@ export class CounterTable {
     this.#slots[slot] = entry + 1
   }
 
-  /** Linear probing without tombstones: later entries of the run move up to where they may stand. */
+  /**
+   * Linear probing without tombstones: later entries of the run move up to where they may stand.
+   */
   #closeGap(gap: number, mask: number): void {
     const slots = this.#slots
     for (let slot = (gap + 1) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {

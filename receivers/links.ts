@@ -1,9 +1,10 @@
 /**
  * Which links of this network namespace to observe, and as what.
  *
- * A packet should be seen where it enters or leaves an endpoint: at the pods' links and at the lowest
- * device under each default route. A device above a watched one (bond, VLAN, bridge) would see the same
- * packets again, so it is never watched, but it is `covered`: what comes in through it was counted below.
+ * A packet should be seen where it enters or leaves an endpoint: at the pods' links and at the
+ * lowest device under each default route. A device above a watched one (bond, VLAN, bridge) would
+ * see the same packets again, so it is never watched, but it is `covered`: what comes in through it
+ * was counted below.
  */
 import type { Link } from '../native/index.ts'
 
@@ -92,7 +93,9 @@ function globToRegExp(glob: string): RegExp {
   return new RegExp(`^${source}$`)
 }
 
-/** Devices above watched ones whose every way in is watched or covered, found from below upwards. */
+/**
+ * Devices above watched ones whose every way in is watched or covered, found from below upwards.
+ */
 function coveredBy(
   watched: ReadonlyMap<number, WatchedLink>,
   links: readonly Link[],
@@ -145,8 +148,9 @@ class Stack {
   }
 
   /**
-   * The lowest devices under this one, pods' links left out: a bridge's way into the world, not its pods.
-   * A device whose lower one lies in another namespace is itself the lowest that can be seen from here.
+   * The lowest devices under this one, pods' links left out: a bridge's way into the world, not its
+   * pods. A device whose lower one lies in another namespace is itself the lowest that can be seen
+   * from here.
    */
   lowest(ifindex: number): number[] {
     const link = this.#byIndex.get(ifindex)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Reads the headers of one packet into a tuple: Ethernet, VLAN tags, IPv4 with options, IPv6 with its
- * extension headers, TCP, UDP, SCTP, ICMP.
+ * Reads the headers of one packet into a tuple: Ethernet, VLAN tags, IPv4 with options, IPv6 with
+ * its extension headers, TCP, UDP, SCTP, ICMP.
  *
- * Works on bytes between two pointers, so a program with direct packet access parses in place. Every
- * function returns a parse_result and touches nothing beyond `end`. Lengths that contradict each other
- * are UNREADABLE: a row with made-up ports is worse than none.
+ * Works on bytes between two pointers, so a program with direct packet access parses in place.
+ * Every function returns a parse_result and touches nothing beyond `end`. Lengths that contradict
+ * each other are UNREADABLE: a row with made-up ports is worse than none.
  */
 #ifndef FOVEA_PARSE_H
 #define FOVEA_PARSE_H
@@ -223,9 +223,9 @@ static __always_inline int parse_ipv4(void *at, void *end, struct tuple *tuple, 
 }
 
 /*
- * How long an extension header is, by protocol: ((its length byte & mask) + bias) * unit bytes; unit 0 is
- * no extension header. A table and not a switch, because every branch in the loop below would multiply
- * the paths that the verifier walks by the number of headers.
+ * How long an extension header is, by protocol: ((its length byte & mask) + bias) * unit bytes;
+ * unit 0 is no extension header. A table and not a switch, because every branch in the loop below
+ * would multiply the paths that the verifier walks by the number of headers.
  */
 struct extension_rule {
 	__u8 unit;
@@ -293,8 +293,8 @@ static __always_inline int parse_ipv6(void *at, void *end, struct tuple *tuple, 
 }
 
 /*
- * Parses from the link header (`has_ethernet`) or from the IP header on. `tuple` and `packet` must be
- * zero: only what the packet has is written.
+ * Parses from the link header (`has_ethernet`) or from the IP header on. `tuple` and `packet` must
+ * be zero: only what the packet has is written.
  */
 static __always_inline int parse(void *data, void *end, bool has_ethernet, struct tuple *tuple,
 				 struct packet *packet)

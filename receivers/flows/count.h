@@ -2,8 +2,8 @@
 /*
  * What one packet, or one train of segments, does to the counters of its flow.
  *
- * Plain adds are atomic without fetching (5.10); the rest is written without atomics, because two CPUs
- * that see packets of one direction of one flow at once write nearly the same values.
+ * Plain adds are atomic without fetching (5.10); the rest is written without atomics, because two
+ * CPUs that see packets of one direction of one flow at once write nearly the same values.
  */
 #ifndef FOVEA_FLOWS_COUNT_H
 #define FOVEA_FLOWS_COUNT_H

@@ -2,7 +2,8 @@
 /*
  * Who sends how much to whom, at each link of this node?
  * Hook: tc ingress and egress of pod links and uplinks.  Oldest kernel: 5.10.
- * Cost: about 60 ns a packet: one parse, one look-up, two atomic adds. A packet's way never changes.
+ * Cost: about 60 ns a packet: one parse, one look-up, two atomic adds. A packet's way never
+ * changes.
  */
 #include "receivers/flows/count.h"
 

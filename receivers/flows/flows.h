@@ -25,8 +25,9 @@ struct SHARED flow_key {
 };
 
 /*
- * Cumulative counters of one key. What every packet touches comes first: behind the map's own header
- * and the key it shares one cache line with the key's end, and the element is three lines long.
+ * Cumulative counters of one key. What every packet touches comes first: behind the map's own
+ * header and the key it shares one cache line with the key's end, and the element is three lines
+ * long.
  */
 struct SHARED flow_count {
 	__u64 packets;

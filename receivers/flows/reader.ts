@@ -1,10 +1,10 @@
 /**
  * Turns the kernel's cumulative flow table into rows of growth, a sweep every interval.
  *
- * A sweep goes over the table in slices, so that the event loop is never held for long. Only entries
- * that grew become rows; entries that ended or were idle are taken out, and the value that comes with
- * the deletion is their last row. The schedule follows the kernel's clock alone, and the kernel is
- * asked in an order that depends on its answers alone, so a tape replays exactly.
+ * A sweep goes over the table in slices, so that the event loop is never held for long. Only
+ * entries that grew become rows; entries that ended or were idle are taken out, and the value that
+ * comes with the deletion is their last row. The schedule follows the kernel's clock alone, and the
+ * kernel is asked in an order that depends on its answers alone, so a tape replays exactly.
  */
 import type { Batch, Receiver } from '../../core/index.ts'
 import type { BpfMap, Clock, Kernel, MapCursor } from '../../native/index.ts'

@@ -54,7 +54,9 @@ const PACKETS = count.packets.offset >> 2
 const BYTES = count.bytes.offset >> 2
 const HANDSHAKE = count.handshake_us.offset >> 2
 
-/** Words of a value that are kept between reads: packets, bytes, handshake_us, then the counters. */
+/**
+ * Words of a value that are kept between reads: packets, bytes, handshake_us, then the counters.
+ */
 const KEPT_PACKETS = 0
 const KEPT_BYTES = 2
 const KEPT_HANDSHAKE = 4
@@ -127,7 +129,8 @@ export class FlowRows {
   }
 
   /**
-   * One row: entry `at` of the chunk, less what `kept[start...]` holds of it, which is then renewed.
+   * One row: entry `at` of the chunk, less what `kept[start...]` holds of it, which is then
+   * renewed.
    * @param ending flow_state of a last row, else 0.
    */
   add(

@@ -14,7 +14,7 @@ function openTape(...answers: [string, Uint8Array][]) {
 }
 
 test('a tape that has run dry leaves maps and rings empty and everything else as it was', () => {
-  const kernel = openTape([keyOf.clock, writeClock({ monotonicUs: 5, unixUs: 7.5 }, false)])
+  const kernel = openTape([keyOf.clock, writeClock({ monotonicUs: 5, unixUs: 7.5 }, 0)])
   const object = kernel.openObject('probe.bpf.o', { settings: { events: 1 } })
   const map = object.map('table')
   const cursor = { done: false, position: null }
@@ -58,9 +58,9 @@ test('a recording without the object is refused', () => {
 test('links that changed while recording call back at the same clock answer', async () => {
   const time = { monotonicUs: 1, unixUs: 1 }
   const kernel = openTape(
-    [keyOf.clock, writeClock(time, false)],
-    [keyOf.clock, writeClock(time, true)],
-    [keyOf.clock, writeClock(time, true)],
+    [keyOf.clock, writeClock(time, 0)],
+    [keyOf.clock, writeClock(time, 1)],
+    [keyOf.clock, writeClock(time, 1)],
   )
   const links = kernel.links()
   const heard: number[] = []
