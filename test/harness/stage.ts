@@ -28,6 +28,7 @@ export interface TestStage {
   readonly recorder: SeriesRecorder
   put(batch: Batch): Batch[]
   tick(nowMs: number, final?: boolean): Batch[]
+  held(): number
   /** All series that have a value, in order of their ids. */
   series(): SeriesLine[]
 }
@@ -83,6 +84,7 @@ export function openStage(definition: unknown, tables: Tables, yaml: string): Te
       return account(stage.process(batch))
     },
     tick: (nowMs, final = false) => account(stage.tick?.(nowMs, final)),
+    held: () => stage.held?.() ?? 0,
     series: () => seriesOf(store),
   }
 }
