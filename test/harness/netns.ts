@@ -5,9 +5,9 @@
  * Nothing outside is touched: the test file runs again inside a namespace that dies with it, and
  * the pods' namespaces carry its process id in their names and are deleted at the end.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const marker = 'FOVEA_TEST_NETWORK'
@@ -19,6 +19,7 @@ const marker = 'FOVEA_TEST_NETWORK'
  */
 export async function inPrivateNetwork(url: string): Promise<boolean> {
   if (process.env[marker] === '1') {
+    deleteLeftNamespaces()
     run('ip link set lo up')
     return true
   }
@@ -31,6 +32,15 @@ export async function inPrivateNetwork(url: string): Promise<boolean> {
   const [code] = (await once(child, 'close')) as [number | null]
   process.exitCode = code ?? 1
   return false
+}
+
+/** Namespaces of tests that were killed before they could delete them. */
+function deleteLeftNamespaces(): void {
+  const folder = '/run/netns'
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+    const pid = /^fovea-(\d+)-/.exec(name)?.[1]
+    if (pid && !existsSync(`/proc/${pid}`)) spawnSync('ip', ['netns', 'del', name])
+  }
 }
 
 /** Runs shell commands here; the first that fails throws with its own words. */

@@ -14,6 +14,19 @@ import type { Pod } from './netns.ts'
 
 const file = fileURLToPath(import.meta.url)
 
+/** Starts a client in the pod; resolves at its end. */
+export async function sending(
+  t: TestContext,
+  pod: Pod,
+  command: string,
+  ...rest: (string | number)[]
+): Promise<void> {
+  const child = pod.start([process.execPath, file, command, ...rest.map(String)])
+  t.after(() => child.kill('SIGKILL'))
+  const [code] = (await once(child, 'close')) as [number]
+  if (code !== 0) throw new Error(`${command} ended with ${code}`)
+}
+
 /** Runs a client in the pod (or here) to its end. */
 export function send(pod: Pod | null, command: string, ...rest: (string | number)[]): void {
   const words = [process.execPath, file, command, ...rest.map(String)]
@@ -52,6 +65,32 @@ const commands: Record<string, (...words: string[]) => Promise<void>> = {
       )
     }
     socket.close()
+  },
+
+  /** One datagram of `size` bytes to each of `count` ports from `first` on. */
+  async udp_spray(host, first, count, size) {
+    const socket = createSocket('udp4')
+    const payload = Buffer.alloc(Number(size), 'x')
+    for (let port = Number(first); port < Number(first) + Number(count); port++) {
+      await new Promise<void>((resolve, reject) =>
+        socket.send(payload, port, host, error => (error ? reject(error) : resolve())),
+      )
+    }
+    socket.close()
+  },
+
+  /** In each of `rounds`, `count` datagrams from each of `lanes` sockets, then silence for `pause` ms. */
+  async udp_bursts(host, port, rounds, lanes, count, pause) {
+    const sockets = Array.from({ length: Number(lanes) }, () => createSocket('udp4'))
+    for (let round = 0; round < Number(rounds); round++) {
+      for (const socket of sockets) {
+        for (let sent = 0; sent < Number(count); sent++) {
+          await new Promise<void>(resolve => socket.send('x', Number(port), host, () => resolve()))
+        }
+      }
+      await new Promise(resolve => setTimeout(resolve, Number(pause)))
+    }
+    for (const socket of sockets) socket.close()
   },
 
   /** Takes datagrams and says nothing; with `echo`, sends each back. */
