@@ -6,16 +6,7 @@ import type { Batch } from '../../core/index.ts'
 import { addressText } from '../../exporters/address.ts'
 import { RowEncoder } from '../../exporters/flow_log/encode.ts'
 import { batchOf } from '../harness/flow_batch.ts'
-
-export interface Figure {
-  readonly name: string
-  readonly value: number
-  readonly unit: string
-  /** Against the reference measured in the same run. */
-  readonly ratio: number
-  /** The ratio to stay below. */
-  readonly goal: number
-}
+import type { Figure } from './figure.ts'
 
 const ROWS = 8192
 const ROUNDS = 15
