@@ -32,7 +32,7 @@ export interface Case {
 }
 
 export const [TCP, UDP, ICMP, ICMPV6, SCTP, GRE] = [6, 17, 1, 58, 132, 47]
-const [HOP, ROUTING, FRAGMENT, AH, DESTINATION] = [0, 43, 44, 51, 60]
+export const [HOP, ROUTING, FRAGMENT, AH, DESTINATION] = [0, 43, 44, 51, 60]
 export const [FIN, SYN, RST, PSH, ACK, URG, ECE, CWR, NS] = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 export const four = (payload: Bytes) => ethernet(0x0800, payload)
 export const six = (payload: Bytes) => ethernet(0x86dd, payload)
