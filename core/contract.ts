@@ -106,9 +106,11 @@ export interface ReceiverDefinition<S extends ConfigSpec = ConfigSpec> {
 }
 
 export interface Receiver {
+  /** How often `read` is worth calling, milliseconds; default 200. A longer time makes idling cheaper. */
+  readonly everyMs?: number
   /**
    * The next batch, at most `rowsMax` rows, or null when there is nothing now.
-   * Called by core about five times a second, again and again until null or a budget of 10 ms is
+   * Called by core every `everyMs` (200 ms), again and again until null or a budget of 10 ms is
    * spent; never after `close`. Counts are deltas since the last batch. Never throws for bad data:
    * counts it in `lost` or by `host.count`.
    */

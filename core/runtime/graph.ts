@@ -115,6 +115,11 @@ export class Graph {
     this.#dispatch(batch, this.routes.fromReceiver(receiver))
   }
 
+  /** No worker has anything to do but to let time pass. */
+  get idle(): boolean {
+    return ![...this.links.values()].some(link => link.waiting || link.lively)
+  }
+
   /** Hand-offs that are worth it before the second is over. */
   handOffFull(): void {
     for (const link of this.links.values()) if (link.soon && !link.busy) link.handOff(Date.now())

@@ -8,6 +8,8 @@ import { LogLimiter } from '../log.ts'
 import type { PlannedReceiver } from '../plan_types.ts'
 import type { Account, Ledger } from './ledger.ts'
 
+/** How often a receiver is read that does not say. */
+const EVERY_MS = 200
 /** Rows asked for in one call. */
 const ROWS_MAX = 4096
 /** One slice of reading before the event loop goes on. */
@@ -44,6 +46,11 @@ export class Reading {
   }
   get ended(): boolean {
     return this.#receiver === undefined || (this.#receiver.ended?.() ?? false)
+  }
+
+  /** How often it wants to be read. */
+  get everyMs(): number {
+    return this.#receiver?.everyMs ?? EVERY_MS
   }
 
   /** `host.lost` of this receiver. */

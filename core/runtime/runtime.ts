@@ -13,9 +13,12 @@ import { Reading } from './reading.ts'
 import { DictionaryNumbers, Routes } from './routes.ts'
 import type { WorkerLink } from './worker_link.ts'
 
-/** Receivers are read this often, workers get what has gathered every fifth time. */
-const TICK_MS = 200
-const TICKS_PER_HAND_OFF = 5
+/** Bounds of the timer, which otherwise follows the receiver that wants to be read most often. */
+const TICK_MIN_MS = 20
+const TICK_MAX_MS = 1000
+/** Workers get what has gathered this often; when all have been idle for a while, more rarely. */
+const HAND_OFF_MS = 1000
+const IDLE_HAND_OFF_MS = 5000
 /** A worker that has not answered for this long is not ready. */
 const SILENCE_MAX_MS = 10_000
 
@@ -33,7 +36,8 @@ export class Runtime {
   #plan: Plan
   #readings = new Map<string, Reading>()
   #timer: NodeJS.Timeout | undefined
-  #ticks = 0
+  #tickMs = TICK_MAX_MS
+  #handOffMs = 0
   #halted = true
   #onEnded: () => void = () => undefined
 
@@ -108,6 +112,8 @@ export class Runtime {
 
   #run(): void {
     this.#halted = false
+    const wishes = [...this.#readings.values()].map(reading => reading.everyMs)
+    this.#tickMs = Math.max(TICK_MIN_MS, Math.min(TICK_MAX_MS, ...wishes))
     this.#timer = setTimeout(() => this.#tick(), 0)
   }
 
@@ -120,12 +126,20 @@ export class Runtime {
     if (this.#halted) return
     const readings = [...this.#readings.values()]
     this.#read(readings.filter(reading => reading.isOpen))
-    if (++this.#ticks % TICKS_PER_HAND_OFF === 0) this.graph.handOffAll()
+    this.#handOff()
     if (readings.length > 0 && readings.every(reading => reading.ended)) {
       this.#onEnded()
       return
     }
-    this.#timer = setTimeout(() => this.#tick(), TICK_MS)
+    this.#timer = setTimeout(() => this.#tick(), this.#tickMs)
+  }
+
+  /** Half a tick early is early enough: the next tick would be late. */
+  #handOff(): void {
+    const sinceMs = performance.now() - this.#handOffMs + this.#tickMs / 2
+    if (sinceMs < HAND_OFF_MS || (this.graph.idle && sinceMs < IDLE_HAND_OFF_MS)) return
+    this.#handOffMs = performance.now()
+    this.graph.handOffAll()
   }
 
   /** One slice of each; those with more go on after the event loop had its turn. */

@@ -22,6 +22,9 @@ const BYTES_SOON = 8 << 20
  */
 const BYTES_MAX = 64 << 20
 
+/** How long after its last input a worker is still told the time every second. */
+const LIVELY_MS = 60_000
+
 export interface LinkEvents {
   result(result: TaskResult): void
   /** The worker is gone: its dictionaries are void. */
@@ -37,6 +40,8 @@ export class WorkerLink {
   readonly #pool: Piscina
   readonly #feeds = new Map<string, Feed>()
   #fresh = true
+  #held = false
+  #inputMs = 0
   #inputs: RoutedBatch[] = []
   #rows = 0
   #bytes = 0
@@ -86,7 +91,11 @@ export class WorkerLink {
     return this.#rows >= ROWS_SOON || this.#bytes >= BYTES_SOON
   }
   get waiting(): boolean {
-    return this.#inputs.length > 0
+    return this.#inputs.length > 0 || this.#updates.length > 0
+  }
+  /** A stage holds rows, or had some not long ago and may yet have to tell of them: time matters to it. */
+  get lively(): boolean {
+    return this.#held || performance.now() - this.#inputMs < LIVELY_MS
   }
   get busy(): boolean {
     return this.#running !== undefined
@@ -100,6 +109,7 @@ export class WorkerLink {
   add(batch: Batch, pipelines: readonly string[], copy: boolean): void {
     const message: BatchMessage = packBatch(batch, copy)
     this.#inputs.push({ pipelines, batch: message })
+    this.#inputMs = performance.now()
     this.#rows += batch.length
     this.#bytes += message.buffer.byteLength
   }
@@ -148,6 +158,7 @@ export class WorkerLink {
     try {
       const result = await this.#send(task)
       this.#fresh = false
+      this.#held = result.rows.some(({ rows }) => rows.held > 0)
       this.#events.result(result)
     } catch (error) {
       this.#died(task, error)
