@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, rmdirSync } from 'node:fs'
 import { test } from 'node:test'
-import { Agent, agentInNamespace, eventually, exists, goodPrograms, needsRoot } from './help.ts'
+import {
+  Agent,
+  agentInNamespace,
+  eventually,
+  exists,
+  goodPrograms,
+  hasTcx,
+  needsRoot,
+} from './help.ts'
 
 const skip = needsRoot
 const loopback = 1
@@ -13,10 +21,11 @@ const into = { kind: 'tc', ifindex: loopback, direction: 'ingress' } as const
 const outOf = { kind: 'tc', ifindex: loopback, direction: 'egress' } as const
 
 for (const [via, clsact] of [
-  ['tcx', false],
+  [hasTcx ? 'tcx' : 'clsact', false],
   ['clsact', true],
 ] as const) {
-  test(`a tc program attached by ${via} counts every packet, and none after it is closed`, {
+  const way = clsact ? 'told to use clsact' : 'left to choose'
+  test(`a tc program, ${way}, counts every packet by ${via}, and none after it is closed`, {
     skip,
   }, async t => {
     const agent = await agentInNamespace(t, { clsact })
@@ -188,7 +197,8 @@ test('after kill -9 no link, program or map of ours is left', { skip }, async t 
   const holder = await agentInNamespace(t)
   const agent = new Agent(t, { through: ['nsenter', `--net=/proc/${holder.process.pid}/ns/net`] })
   await agent.call('open', ...object)
-  await agent.call('attach', 'probe_packet', into)
+  if (hasTcx) await agent.call('attach', 'probe_packet', into)
+  await agent.call('attach', 'probe_tracing', { kind: 'tp_btf' })
   await agent.call('attach', 'probe_xdp', { kind: 'xdp', ifindex: loopback })
   const ids = await agent.call('ids')
   assert.ok(ids.some(one => one.kind === 'link') && ids.every(exists))

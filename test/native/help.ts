@@ -3,6 +3,7 @@
  */
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { release } from 'node:os'
 import { createInterface, type Interface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -17,6 +18,10 @@ export const goodPrograms = [
   ...['probe_packet', 'probe_second', 'probe_xdp', 'probe_socket', 'probe_tracing', 'probe_raw'],
   ...['probe_tracepoint', 'probe_sockops', 'probe_iterator'],
 ]
+
+const [major = 0, minor = 0] = release().split('.').map(Number)
+/** TCX links came with Linux 6.6. */
+export const hasTcx = major > 6 || (major === 6 && minor >= 6)
 
 /** For the `skip` of a test: false for root, else the reason. */
 export const needsRoot = process.getuid?.() === 0 ? false : 'needs root: it loads BPF programs'
@@ -84,8 +89,11 @@ export class Agent {
   ): Promise<Awaited<ReturnType<Calls[K]>>> {
     this.process.stdin.write(`${JSON.stringify([name, ...words])}\n`)
     const { value: line, done } = await this.#answers.next()
-    if (done)
-      throw new Error(`the agent ended: ${this.process.signalCode ?? this.process.exitCode}`)
+    if (done) {
+      await this.#over()
+      const { signalCode, exitCode } = this.process
+      throw new Error(`the agent ended by ${signalCode ?? `exit code ${exitCode}`}`)
+    }
     const answer = JSON.parse(line) as Answer
     if ('value' in answer) return answer.value as Awaited<ReturnType<Calls[K]>>
     throw Object.assign(new Error(answer.error.message), answer.error)
@@ -98,11 +106,14 @@ export class Agent {
 
   /** Ends it: by its own clean-up, or as the kernel's out-of-memory killer would. */
   async end(signal?: 'SIGKILL'): Promise<void> {
-    const isOver = this.process.exitCode !== null || this.process.signalCode !== null
-    const ended = isOver ? null : once(this.process, 'exit')
     if (signal) this.process.kill(signal)
     else this.process.stdin.end()
-    await ended
+    await this.#over()
+  }
+
+  async #over(): Promise<void> {
+    const { exitCode, signalCode } = this.process
+    if (exitCode === null && signalCode === null) await once(this.process, 'exit')
   }
 }
 

@@ -38,7 +38,7 @@ function suite(kernel: Kernel): Heard {
   const iterator = object.attachFirst(['probe_refused', 'probe_iterator'], { kind: 'iterator' })
   const iterated = [iterator.read!(new Uint8Array(16)), iterator.read!(new Uint8Array(1 << 20)) % 8]
   const machine = [
-    kernel.enumNames('skb_drop_reason', 'SKB_DROP_REASON_').get(2),
+    kernel.enumNames('bpf_map_type', 'BPF_MAP_TYPE_').get(1),
     kernel.hasHelper('tc', 5),
     kernel.hasHelper('tc', 60_000),
     kernel
@@ -136,11 +136,8 @@ function check(heard: Heard): void {
   assert.deepEqual(heard.taken, [9, 9, -1, -1])
   assert.deepEqual(heard.ring, expectedRing)
   assert.deepEqual(heard.iterated, [16, 0])
-  const [reason, hasTime, hasNone, names, , program] = heard.machine as unknown[]
-  assert.deepEqual(
-    [reason, hasTime, hasNone, program],
-    ['NOT_SPECIFIED', true, false, 'probe_iterator'],
-  )
+  const [mapType, hasTime, hasNone, names, , program] = heard.machine as unknown[]
+  assert.deepEqual([mapType, hasTime, hasNone, program], ['HASH', true, false, 'probe_iterator'])
   assert.ok((names as string[]).includes('lo'))
 }
 

@@ -1,5 +1,8 @@
 /** What rtnetlink told us against what iproute2 made of the same kernel. */
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Link } from '../../native/index.ts'
 import { readDefaultRoutes, readLinks } from '../../native/links.ts'
@@ -130,7 +133,10 @@ test('five hundred links arrive whole', { skip }, async t => {
   const agent = await agentInNamespace(t)
   const before = (await agent.call('links')).length
   const batch = Array.from({ length: 250 }, (_, i) => `link add a${i} type veth peer name b${i}`)
-  agent.run('sh', '-c', `printf '${batch.join('\\n')}\\n' | ip -batch -`)
+  const folder = mkdtempSync(join(tmpdir(), 'fovea-links-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  writeFileSync(join(folder, 'batch'), batch.join('\n'))
+  agent.run('ip', '-batch', join(folder, 'batch'))
   const names = (await agent.call('links')).map(link => link.name)
   assert.equal(names.length, before + 500)
   assert.equal(new Set(names).size, names.length)
