@@ -214,7 +214,7 @@ export class SeriesStore {
 /**
  * The part of a store that went down one pipeline: a series that a filter held back is not in it.
  */
-export class PipelineSeries implements SeriesView {
+export class BranchSeries implements SeriesView {
   readonly #store: SeriesStore
   /** Generation of each id when it last came by; 0 never. */
   #seen = new Uint32Array(FIRST_CAPACITY)
@@ -242,6 +242,11 @@ export class PipelineSeries implements SeriesView {
       const id = series[row]
       if (id < store.idsEnd) this.#seen[id] = store.generationOf(id)
     }
+  }
+
+  /** Nothing comes down this way any more: it is empty from now on. */
+  retire(): void {
+    this.#seen.fill(0)
   }
 
   get dictionary(): number {

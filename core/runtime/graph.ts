@@ -128,7 +128,7 @@ export class Graph {
   handOffAll(): void {
     for (const { dictionary, ids } of this.#books.takeReleased()) {
       for (const link of this.links.values()) {
-        if (link.hasDictionary(dictionary)) link.release(dictionary, [...ids])
+        if (link.dictionaries.includes(dictionary)) link.release(dictionary, [...ids])
       }
     }
     for (const link of this.links.values()) link.handOff(Date.now())
@@ -149,6 +149,12 @@ export class Graph {
   async closeLinks(links: readonly WorkerLink[]): Promise<void> {
     for (const link of links) this.#listening.delete(link)
     await Promise.all(links.map(link => link.close()))
+  }
+
+  /** After a reload: series of stages and ways that are no more leave the exporters. */
+  retireSeries(): void {
+    const dictionaries = [...this.links.values()].flatMap(link => link.dictionaries)
+    this.#books.keep(this.routes.branchRoutes(), new Set(dictionaries))
   }
 
   /**
@@ -190,10 +196,10 @@ export class Graph {
    */
   #deliver(pipeline: string, batch: Batch): boolean {
     let kept = false
-    const series = this.#books.view(pipeline, batch)
     for (const id of this.routes.pipeline(pipeline).exporters) {
       const branch = this.branches.get(id)
       if (!branch?.wants(batch)) continue
+      const series = this.#books.view(pipeline, id, batch)
       branch.offer(batch, series, this.#options.ledger.account('exporter', id, pipeline))
       kept = true
     }

@@ -113,3 +113,13 @@ export class Reading {
     }
   }
 }
+
+/** Not one receiver could be opened; the message says why for each. */
+export class NothingToRead extends Error {
+  override readonly name = 'EnvironmentError'
+  readonly remedy: string
+  constructor(readings: readonly Reading[]) {
+    super(readings.map(({ plan, degraded }) => `receiver ${plan.id}: ${degraded}`).join('\n'))
+    this.remedy = [...new Set(readings.map(({ remedy }) => remedy))].filter(Boolean).join('\n')
+  }
+}

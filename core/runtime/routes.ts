@@ -8,15 +8,23 @@
 import type { Plan, PlannedPipeline } from '../plan_types.ts'
 import type { WorkerDefinition, WorkerPipeline, WorkerStage } from './messages.ts'
 
-/** A number for the series dictionary of every stage, the same through every reload. */
+/** A number for the series dictionary of every stage; it stays until the stage is exchanged. */
 export class DictionaryNumbers {
   readonly #numbers = new Map<string, number>()
+  #last = 0
 
   of(pipeline: string, processor: string): number {
     const key = `${pipeline}\n${processor}`
-    const number = this.#numbers.get(key) ?? this.#numbers.size + 1
+    const number = this.#numbers.get(key) ?? ++this.#last
     this.#numbers.set(key, number)
     return number
+  }
+
+  /** The stages of these pipelines are exchanged: what the new ones say must not mix with the old. */
+  renew({ pipelines }: WorkerDefinition): void {
+    for (const { name, stages } of pipelines) {
+      for (const { id } of stages) this.#numbers.set(`${name}\n${id}`, ++this.#last)
+    }
   }
 }
 
@@ -91,6 +99,13 @@ export class Routes {
       readers: inside.map(reader => reader.name),
       returned: pipeline.exporters.length > 0 || inside.length < readers.length,
     }
+  }
+
+  /** Every way out, as `pipeline\nexporter`. */
+  branchRoutes(): Set<string> {
+    return new Set(
+      this.#plan.pipelines.flatMap(({ name, exporters }) => exporters.map(id => `${name}\n${id}`)),
+    )
   }
 
   /** Ids of all exporters that a receiver's rows can reach, for `overflow: block`. */

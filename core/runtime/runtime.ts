@@ -9,8 +9,9 @@ import type { Plan, Planned, PlannedExporter } from '../plan_types.ts'
 import type { Branch } from './branch.ts'
 import { Graph } from './graph.ts'
 import type { Ledger } from './ledger.ts'
-import { Reading } from './reading.ts'
+import { NothingToRead, Reading } from './reading.ts'
 import { DictionaryNumbers, Routes } from './routes.ts'
+import { isSame, isSameWork } from './same.ts'
 import type { WorkerLink } from './worker_link.ts'
 
 /** Bounds of the timer, which otherwise follows the receiver that wants to be read most often. */
@@ -205,6 +206,7 @@ export class Runtime {
     graph.routes = routes
     this.#plan = plan
     await graph.stopFeeds(new Set(plan.processors.map(({ id }) => id)))
+    graph.retireSeries()
     this.#dropBranches(plan)
     this.#run()
   }
@@ -226,8 +228,10 @@ export class Runtime {
     await graph.startFeeds(plan.processors)
     for (const [name, definition] of routes.workers()) {
       const running = graph.links.get(name)?.definition
-      if (JSON.stringify(running) === JSON.stringify(definition)) continue
-      news.links.set(name, await graph.openLink(name, definition))
+      if (running && isSameWork(running, definition)) continue
+      this.#numbers.renew(definition)
+      const renewed = routes.workers().get(name) ?? definition
+      news.links.set(name, await graph.openLink(name, renewed))
     }
     const had = [...this.#readings.values()].map(reading => reading.plan)
     for (const planned of plan.receivers) {
@@ -276,25 +280,4 @@ interface News {
   /** Ids of exporters that the old plan did not have. */
   readonly branches: string[]
   readonly exchanged: { readonly branch: Branch; readonly before: PlannedExporter }[]
-}
-
-/** The same component with the same options. */
-function isSame(planned: Planned | PlannedExporter, others: readonly Planned[]): boolean {
-  const other = others.find(({ id }) => id === planned.id)
-  return other !== undefined && plainText(other) === plainText(planned)
-}
-
-function plainText(planned: Planned): string {
-  const { definition: _, ...plain } = planned as Planned & { definition?: unknown }
-  return JSON.stringify(plain)
-}
-
-/** Not one receiver could be opened; the message says why for each. */
-export class NothingToRead extends Error {
-  override readonly name = 'EnvironmentError'
-  readonly remedy: string
-  constructor(readings: readonly Reading[]) {
-    super(readings.map(({ plan, degraded }) => `receiver ${plan.id}: ${degraded}`).join('\n'))
-    this.remedy = [...new Set(readings.map(({ remedy }) => remedy))].filter(Boolean).join('\n')
-  }
 }

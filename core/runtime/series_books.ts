@@ -1,5 +1,5 @@
 /**
- * All series stores of one agent, the view that each pipeline has of them, and the ids that wait to
+ * All series stores of one agent, the view that each branch has of them, and the ids that wait to
  * be used again.
  *
  * An id whose series ended goes back to its stage only when every branch has let go of the batches
@@ -7,7 +7,7 @@
  */
 import type { Batch } from '../batch.ts'
 import {
-  PipelineSeries,
+  BranchSeries,
   SERIES_TABLE,
   type SeriesBatch,
   type SeriesNews,
@@ -24,7 +24,8 @@ interface Waiting {
 
 export class SeriesBooks {
   readonly #stores = new Map<number, SeriesStore>()
-  readonly #views = new Map<string, PipelineSeries>()
+  /** By `pipeline\nexporter`, then by dictionary. */
+  readonly #views = new Map<string, Map<number, BranchSeries>>()
   #waiting: Waiting[] = []
 
   #store(dictionary: number): SeriesStore {
@@ -50,17 +51,38 @@ export class SeriesBooks {
     }
   }
 
-  /** What a branch of this pipeline is shown with the batch. */
-  view(pipeline: string, batch: Batch): PipelineSeries | undefined {
+  /** What an exporter is shown with a batch that left this pipeline. */
+  view(pipeline: string, exporter: string, batch: Batch): BranchSeries | undefined {
     if (batch.table !== SERIES_TABLE || batch.dictionary === 0) return undefined
-    const key = `${pipeline}\n${batch.dictionary}`
-    let view = this.#views.get(key)
+    const route = `${pipeline}\n${exporter}`
+    let views = this.#views.get(route)
+    if (!views) {
+      views = new Map()
+      this.#views.set(route, views)
+    }
+    let view = views.get(batch.dictionary)
     if (!view) {
-      view = new PipelineSeries(this.#store(batch.dictionary))
-      this.#views.set(key, view)
+      view = new BranchSeries(this.#store(batch.dictionary))
+      views.set(batch.dictionary, view)
     }
     view.mark(batch as SeriesBatch)
     return view
+  }
+
+  /** After a reload: what came by other routes, or from stages that are no more, is shown no longer. */
+  keep(routes: ReadonlySet<string>, dictionaries: ReadonlySet<number>): void {
+    for (const [route, views] of this.#views) {
+      if (routes.has(route)) continue
+      for (const view of views.values()) view.retire()
+      this.#views.delete(route)
+    }
+    for (const [dictionary, store] of this.#stores) {
+      if (dictionaries.has(dictionary)) continue
+      store.restart()
+      this.#stores.delete(dictionary)
+      for (const views of this.#views.values()) views.delete(dictionary)
+    }
+    this.#waiting = this.#waiting.filter(({ dictionary }) => dictionaries.has(dictionary))
   }
 
   /** Ids that every branch let go, by dictionary. */

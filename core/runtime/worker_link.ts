@@ -77,10 +77,10 @@ export class WorkerLink {
     return new Set(this.definition.pipelines.flatMap(({ stages }) => stages.map(({ id }) => id)))
   }
 
-  hasDictionary(dictionary: number): boolean {
-    return this.definition.pipelines.some(({ stages }) =>
-      stages.some(stage => stage.dictionary === dictionary),
-    )
+  /** Numbers of its stages' series dictionaries. */
+  get dictionaries(): number[] {
+    const stages = this.definition.pipelines.flatMap(pipeline => pipeline.stages)
+    return stages.map(({ dictionary }) => dictionary)
   }
 
   /** True when so much waits that its receivers should not be read. */
@@ -205,21 +205,19 @@ export class WorkerLink {
         rows += batch.length
       }
     }
-    const dictionaries: number[] = []
     for (const { name, stages } of this.definition.pipelines) {
-      for (const { id, dictionary } of stages) {
+      for (const { id } of stages) {
         const account = this.#ledger.account('processor', id, name)
         account.rows.failed += account.rows.held
         rows += account.rows.held
         account.rows.held = 0
-        dictionaries.push(dictionary)
       }
     }
     this.#log.error(`worker ${this.name} died, starting it anew: ${message}`, { rows_lost: rows })
     this.#ledger.count(`worker/${this.name}`, 'restarts', 1)
     this.#fresh = true
     this.#released = []
-    this.#events.died(dictionaries)
+    this.#events.died(this.dictionaries)
     this.#addSnapshots()
   }
 

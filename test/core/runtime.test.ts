@@ -99,6 +99,28 @@ ${service(more ? SIEVED.replace('counter', 'counter, test_counter/bad') : SIEVED
   assert.equal(of('test_sieve')?.out, of('test_collect')?.out)
 })
 
+test('after a reload an exporter that stays shows only series that still come its way', async () => {
+  const yaml = (pipelines: string) => `
+receivers: { test_counter: { endless: true, batches: 100000, rows: 6, each: 1 } }
+processors: { test_series: {}, test_sieve: {} }
+exporters: { test_collect/stays: {}, test_collect/goes: {} }
+service:
+  telemetry: { endpoint: "" }
+  pipelines:
+    series: { receivers: [test_counter], processors: [test_series], exporters: [${pipelines}] }
+    rows: { receivers: [test_counter], processors: [test_sieve], exporters: [test_collect/stays] }
+`
+  await runGraph({ yaml: yaml('test_collect/stays, test_collect/goes') }, async (agent, folder) => {
+    const rows = () => collected.get('test_collect/goes')?.rows ?? 0
+    await until('series came both ways', () => rows() > 0)
+    await agent.runtime.reload(await planOf(yaml('test_collect/goes'), folder))
+    const then = rows()
+    await until('series still come one way', () => rows() > then)
+  })
+  assert.deepEqual([...(collected.get('test_collect/stays')?.series ?? [])], [])
+  assert.equal(collected.get('test_collect/goes')?.series.size, 3)
+})
+
 test('health and the agent’s own metrics tell the truth over HTTP', async () => {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`

@@ -8,8 +8,8 @@ import { join } from 'node:path'
 import { beforeEach, test } from 'node:test'
 import { BatchWriter } from '../../core/batch.ts'
 import {
+  BranchSeries,
   type MetricDefinition,
-  PipelineSeries,
   SERIES_COLUMNS,
   SERIES_TABLE,
   type SeriesNews,
@@ -51,7 +51,7 @@ function values(rows: readonly [number, number][]) {
 
 test('a view shows only the series that came down its pipeline, with their newest values', () => {
   const store = new SeriesStore(1)
-  const narrow = new PipelineSeries(store)
+  const narrow = new BranchSeries(store)
   store.apply(
     news([
       [0, 'a'],
@@ -74,7 +74,7 @@ test('a view shows only the series that came down its pipeline, with their newes
 
 test('an id that is used again is another series: nothing of the old one shows', () => {
   const store = new SeriesStore(1)
-  const view = new PipelineSeries(store)
+  const view = new BranchSeries(store)
   store.apply(news([[0, 'old']]))
   store.update(values([[0, 5]]))
   view.mark(values([[0, 5]]))
@@ -93,7 +93,7 @@ test('an id that is used again is another series: nothing of the old one shows',
 
 test('a restarted dictionary forgets all, and views notice by the epoch', () => {
   const store = new SeriesStore(1)
-  const view = new PipelineSeries(store)
+  const view = new BranchSeries(store)
   store.apply(news([[0, 'a']]))
   store.update(values([[0, 5]]))
   view.mark(values([[0, 5]]))
