@@ -5,7 +5,7 @@
  * Nothing is buffered per scrape. Series live in core's dictionaries; label text is encoded when
  * a series is born, and a scrape streams it with the newest values.
  */
-import { defineExporter, type Host, SERIES_COLUMNS } from '../../core/index.ts'
+import { defineExporter, type Host, PermanentError, SERIES_COLUMNS } from '../../core/index.ts'
 import { formatAddress, listen, parseAddress } from '../listen.ts'
 import { labelGroups, prometheusLabel } from '../names.ts'
 import { readServerTls, SERVER_TLS } from '../tls.ts'
@@ -94,6 +94,7 @@ export default defineExporter({
     let closing: Promise<void> | undefined
     return {
       write(_batch, { series }) {
+        if (closing) throw new PermanentError('the exporter is closed')
         if (!series) return
         families.add(series)
         families.refresh()
