@@ -35,6 +35,9 @@ const calls = {
     object.map('seen').lookup(key, value)
     return Number(new DataView(value.buffer).getBigUint64(0, true))
   },
+  /** Runs a program on one Ethernet frame of 64 zeros, `repeat` times. */
+  testRun: (program: string, repeat: number, liveFrames: boolean) =>
+    object.testRun(program, { data: new Uint8Array(64), repeat, liveFrames }).returnValue,
   links: () => kernel.links().list(),
   defaultRoutes: () => kernel.links().defaultRoutes(),
   watch: () => kernel.links().onChange(() => changes++),

@@ -8,6 +8,7 @@ import {
   eventually,
   exists,
   goodPrograms,
+  hasLiveFrames,
   hasTcx,
   needsRoot,
 } from './help.ts'
@@ -55,6 +56,21 @@ test('xdp, socket filter, tp_btf, raw and classic tracepoint all see packets', {
   // These two see the whole machine, so others' packets may come on top.
   assert.ok((await agent.call('seen', 4)) >= packets, 'tp_btf')
   assert.ok((await agent.call('seen', 5)) >= packets, 'raw tracepoint')
+})
+
+test('live frames of a test run travel on, others do not', { skip }, async t => {
+  const agent = await agentInNamespace(t)
+  await agent.call('open', ...object)
+  await agent.call('attach', 'probe_socket', { kind: 'socket_filter', ifindex: loopback })
+  const xdpPass = 2
+  assert.equal(await agent.call('testRun', 'probe_xdp', packets, false), xdpPass)
+  assert.deepEqual([await agent.call('seen', 2), await agent.call('seen', 3)], [packets, 0])
+  if (!hasLiveFrames) return t.skip('live frames came with Linux 5.18')
+  await agent.call('testRun', 'probe_xdp', packets, true)
+  assert.deepEqual(
+    [await agent.call('seen', 2), await agent.call('seen', 3)],
+    [2 * packets, packets],
+  )
 })
 
 test('a sockops program attached to a cgroup sees its connections', { skip }, async t => {

@@ -22,6 +22,8 @@ export const goodPrograms = [
 const [major = 0, minor = 0] = release().split('.').map(Number)
 /** TCX links came with Linux 6.6. */
 export const hasTcx = major > 6 || (major === 6 && minor >= 6)
+/** XDP live frames came with Linux 5.18. */
+export const hasLiveFrames = major > 5 || (major === 5 && minor >= 18)
 
 /** For the `skip` of a test: false for root, else the reason. */
 export const needsRoot = process.getuid?.() === 0 ? false : 'needs root: it loads BPF programs'

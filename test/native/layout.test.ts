@@ -1,6 +1,6 @@
 /** Layouts come from the compiler; what has no fixed place is refused with the remedy. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { findType, readBtf } from '../../native/btf.ts'
@@ -11,6 +11,7 @@ import { needsRoot, probePath, root, run } from './help.ts'
 
 const probe = readFileSync(probePath)
 const target = join(root, 'native/build')
+mkdirSync(target, { recursive: true })
 
 /** Compiles some declarations as a program of their own. */
 function objectOf(declarations: string): Uint8Array {
@@ -58,6 +59,31 @@ for (const [fields, why] of refused) {
     )
   })
 }
+
+/** What `--check` says of a program with nothing committed beside it. */
+function staleOf(text: string): string[] {
+  const folder = mkdtempSync(join(target, 'stale-'))
+  try {
+    const file = join(folder, 'sample.bpf.c')
+    writeFileSync(file, `#include "native/bpf/kernel.h"\n${text}\n`)
+    return staleFiles(root, file).map(line => line.replace(/\S*\/sample/g, 'sample'))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+test('a file that is not what its source gives is named with the command to run', () => {
+  assert.deepEqual(staleOf('int number = 1;'), [
+    'sample.bpf.o is missing. Run: node native/build.ts bpf',
+    'sample.generated.ts is not what sample.bpf.c gives. Run: node native/build.ts bpf',
+  ])
+})
+
+test('a SHARED struct that clang leaves out is refused', () => {
+  assert.throws(() => staleOf('struct SHARED unused { __u64 a; }; int number = 1;'), {
+    message: /^struct unused is in no map, .* add SHARED_TYPE\(struct, unused\);$/,
+  })
+})
 
 test('all refusals of an object come at once', () => {
   const error = { message: /^struct one\.a: .*\nstruct one: its size 12 / }
