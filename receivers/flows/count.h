@@ -19,20 +19,26 @@ struct sighting {
 	__u16 tcp_flags;
 };
 
-/* A SYN on an entry that saw FIN or RST: the tuple is used again, the counters go on. */
-static __always_inline void restart_flow(struct flow_count *count, __u64 now)
+static __always_inline bool is_opening(__u16 tcp_flags)
 {
-	count->first_ns = now;
+	return (tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+/* A SYN on an entry that saw FIN or RST: the tuple is used again, the counters go on. */
+static __always_inline void restart_flow(struct flow_count *count, const struct sighting *seen)
+{
+	count->first_ns = seen->now;
 	count->syn_ns = 0;
 	count->handshake_us = 0;
 	count->tcp_flags = 0;
-	__sync_fetch_and_add(&count->flow_starts, 1);
+	if (is_opening(seen->tcp_flags))
+		__sync_fetch_and_add(&count->flow_starts, 1);
 }
 
 static __always_inline void count_syn(struct flow_count *count, const struct sighting *seen)
 {
 	if (count->tcp_flags & (TCP_FIN | TCP_RST))
-		restart_flow(count, seen->now);
+		restart_flow(count, seen);
 	if (seen->tcp_flags & TCP_ACK) {
 		count->initiator = INITIATOR_DESTINATION;
 		__sync_fetch_and_add(&count->syn_ack, 1);

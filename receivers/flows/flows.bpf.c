@@ -52,6 +52,8 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 } watched_links SEC(".maps");
 
+#include "receivers/flows/open.h"
+
 enum sighting_rank { FIRST, SECOND, ASK };
 
 struct place {
@@ -134,53 +136,6 @@ static __always_inline int count_other(const struct flow_key *flow, enum other_c
 	return NEXT;
 }
 
-/* The other direction at this link, if it is known, says who began. */
-static __always_inline __u8 initiator_by_reverse(const struct flow_key *key)
-{
-	struct flow_key reverse = *key;
-	struct flow_count *count;
-
-	__builtin_memcpy(reverse.source_address, key->destination_address, 16);
-	__builtin_memcpy(reverse.destination_address, key->source_address, 16);
-	reverse.source_port = key->destination_port;
-	reverse.destination_port = key->source_port;
-	reverse.direction = INTO_ENDPOINT + OUT_OF_ENDPOINT - key->direction;
-	reverse.duplicate = 0;
-	count = bpf_map_lookup_elem(&flow_table, &reverse);
-	if (!count) {
-		reverse.duplicate = 1;
-		count = bpf_map_lookup_elem(&flow_table, &reverse);
-	}
-	if (!count)
-		return key->protocol == PROTOCOL_TCP ? INITIATOR_UNKNOWN : INITIATOR_SOURCE;
-	if (count->initiator == INITIATOR_SOURCE)
-		return INITIATOR_DESTINATION;
-	return count->initiator == INITIATOR_DESTINATION ? INITIATOR_SOURCE : INITIATOR_UNKNOWN;
-}
-
-static __always_inline __u8 initiator_of(const struct flow_key *key)
-{
-	if (key->fragment)
-		return INITIATOR_UNKNOWN;
-	if (key->protocol == PROTOCOL_ICMP)
-		return key->icmp_type == 8 ? INITIATOR_SOURCE
-		     : key->icmp_type == 0 ? INITIATOR_DESTINATION : INITIATOR_UNKNOWN;
-	if (key->protocol == PROTOCOL_ICMPV6)
-		return key->icmp_type == 128 ? INITIATOR_SOURCE
-		     : key->icmp_type == 129 ? INITIATOR_DESTINATION : INITIATOR_UNKNOWN;
-	return initiator_by_reverse(key);
-}
-
-/* The entry of a new flow, its counters still 0; null when the table is full. */
-static __always_inline struct flow_count *open_flow(const struct flow_key *key, __u64 now)
-{
-	struct flow_count fresh = { .last_ns = now, .first_ns = now, .flow_starts = 1 };
-
-	fresh.initiator = initiator_of(key);
-	bpf_map_update_elem(&flow_table, key, &fresh, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&flow_table, key);
-}
-
 /* Parses in place; where the headers lie outside the linear part, once more after fetching them. */
 static __always_inline int read_headers(struct __sk_buff *skb, bool has_ethernet,
 					struct flow_key *key, struct packet *packet)
@@ -226,7 +181,7 @@ static __always_inline int count_packet(struct __sk_buff *skb, struct place plac
 	}
 	count = bpf_map_lookup_elem(&flow_table, &key);
 	if (unlikely(!count))
-		count = open_flow(&key, seen.now);
+		count = open_flow(&key, &seen);
 	if (unlikely(!count))
 		return count_other(&key, TABLE_FULL, &seen);
 	count_flow(count, &seen);

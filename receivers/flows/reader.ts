@@ -36,6 +36,8 @@ interface Sweep {
 }
 
 export class FlowReader implements Receiver {
+  /** Half the interval: a sweep is late by at most that. */
+  readonly everyMs: number
   readonly #kernel: Kernel
   readonly #map: BpfMap
   readonly #links: LinkAttachments
@@ -63,6 +65,7 @@ export class FlowReader implements Receiver {
     others: OtherRows,
     options: ReaderOptions,
   ) {
+    this.everyMs = options.interval / 2
     this.#kernel = kernel
     this.#map = map
     this.#links = links

@@ -142,11 +142,13 @@ export class FlowRows {
     ending: number,
   ): void {
     const row = this.writer.length++
+    const isFirst = kept[start + KEPT_PACKETS] === 0 && kept[start + KEPT_PACKETS + 1] === 0
     this.#fillKey(row, keys, at)
     this.#fillState(row, values, at)
     this.#fillGrowth(row, values.words, at, kept, start)
     const { flow_starts, flow_state } = this.writer.data
-    flow_state[row] = ending || (flow_starts[row]! > 0 ? flowState.new : flowState.active)
+    const isNew = isFirst || flow_starts[row]! > 0
+    flow_state[row] = ending || (isNew ? flowState.new : flowState.active)
   }
 
   #fillKey(row: number, { bytes, halves, words }: Chunk, at: number): void {

@@ -117,7 +117,7 @@ if (await inPrivateNetwork(import.meta.url)) {
     assert.ok(sum(where(rows, { destination_port: 7004 }), 'packets') > 5000)
   })
 
-  test('5,000 short connections are 5,000 flows each way, each with its flags and handshake', async t => {
+  test('5,000 short connections are 5,000 flows, each with its flags and handshake', async t => {
     const { pod } = held
     const server = await serve(t, pod, 'tcp_serve', 7005)
     const flows = await FlowReceiver.open(t, { ended_timeout: 300 })
@@ -132,7 +132,7 @@ if (await inPrivateNetwork(import.meta.url)) {
     const back = where(rows, { source_port: 7005 })
     const expected = { flow_starts: 5000, syn: 5000, syn_ack: 0, fin: 5000, rst: 0 }
     assert.deepEqual(sums(there, expected), expected)
-    assert.deepEqual(sums(back, expected), { ...expected, syn: 0, syn_ack: 5000 })
+    assert.deepEqual(sums(back, expected), { ...expected, flow_starts: 0, syn: 0, syn_ack: 5000 })
     assert.equal(there.filter(row => row.handshake_us > 0).length, 5000)
     assert.equal(back.filter(row => row.handshake_us > 0).length, 0)
     assert.ok(there.every(row => row.initiator === 1 && row.is_reply === 0))
