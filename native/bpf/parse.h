@@ -10,36 +10,7 @@
 #ifndef FOVEA_PARSE_H
 #define FOVEA_PARSE_H
 
-#include "native/bpf/kernel.h"
-
-#define ETHERTYPE_IPV4 0x0800
-#define ETHERTYPE_IPV6 0x86dd
-#define ETHERTYPE_VLAN 0x8100
-#define ETHERTYPE_QINQ 0x88a8
-
-#define PROTOCOL_HOP_BY_HOP 0
-#define PROTOCOL_ICMP 1
-#define PROTOCOL_TCP 6
-#define PROTOCOL_UDP 17
-#define PROTOCOL_DCCP 33
-#define PROTOCOL_ROUTING 43
-#define PROTOCOL_FRAGMENT 44
-#define PROTOCOL_AUTHENTICATION 51
-#define PROTOCOL_ICMPV6 58
-#define PROTOCOL_DESTINATION_OPTIONS 60
-#define PROTOCOL_MOBILITY 135
-#define PROTOCOL_SCTP 132
-#define PROTOCOL_UDP_LITE 136
-
-#define TCP_FIN 1
-#define TCP_SYN 2
-#define TCP_RST 4
-#define TCP_PSH 8
-#define TCP_ACK 16
-#define TCP_URG 32
-#define TCP_ECE 64
-#define TCP_CWR 128
-#define TCP_FLAGS 0x1ff		/* with NS */
+#include "native/bpf/headers.h"
 
 #define VLAN_TAGS_MAX 2
 #define EXTENSION_HEADERS_MAX 8
@@ -75,60 +46,8 @@ struct packet {
 	__u16 tcp_flags;
 };
 
-struct ethernet_header {
-	__u8   destination[6];
-	__u8   source[6];
-	__be16 type;
-};
-
-struct vlan_header {
-	__be16 tag;
-	__be16 type;
-};
-
-struct ipv4_header {
-	__u8   version_and_length;
-	__u8   service;
-	__be16 total_length;
-	__be16 id;
-	__be16 fragment;
-	__u8   ttl;
-	__u8   protocol;
-	__be16 checksum;
-	__u32  source;
-	__u32  destination;
-};
-
-/* Addresses by 32-bit words: IP headers are 4-byte aligned behind Ethernet's 14, not 8. */
-struct ipv6_header {
-	__u8   version_and_class;
-	__u8   rest[3];
-	__be16 payload_length;
-	__u8   next_header;
-	__u8   hop_limit;
-	__u32  source[4];
-	__u32  destination[4];
-};
-
-struct extension_header {
-	__u8   next_header;
-	__u8   length;			/* 8-byte words behind the first; AH: 4-byte words minus 2 */
-	__be16 fragment;		/* fragment header only: offset in the upper 13 bits */
-};
-
-/* The words of a TCP header that matter here; its first four bytes are any transport's ports. */
-struct tcp_header {
-	__be16 source_port;
-	__be16 destination_port;
-	__u32  sequence;
-	__u32  acknowledged;
-	__be16 length_and_flags;
-	__be16 window;
-	__be16 checksum;
-	__be16 urgent;
-};
-
-static __always_inline int parse_tcp(void *at, void *end, struct tuple *tuple, struct packet *packet)
+static __always_inline int parse_tcp(void *at, void *end, struct tuple *tuple,
+				     struct packet *packet)
 {
 	struct tcp_header *tcp = at;
 	__u16 word;
@@ -160,7 +79,8 @@ static __always_inline int parse_ports(void *at, void *end, struct tuple *tuple,
 	return PARSED;
 }
 
-static __always_inline int parse_icmp(void *at, void *end, struct tuple *tuple, struct packet *packet)
+static __always_inline int parse_icmp(void *at, void *end, struct tuple *tuple,
+				      struct packet *packet)
 {
 	__u8 *icmp = at;
 
@@ -200,7 +120,8 @@ static __always_inline void map_ipv4(__u8 *address, __u32 ipv4)
 	*(__u32 *)(address + 12) = ipv4;
 }
 
-static __always_inline int parse_ipv4(void *at, void *end, struct tuple *tuple, struct packet *packet)
+static __always_inline int parse_ipv4(void *at, void *end, struct tuple *tuple,
+				      struct packet *packet)
 {
 	struct ipv4_header *ip = at;
 	__u32 header;
@@ -273,7 +194,8 @@ static __always_inline int parse_extensions(void *at, void *end, __u8 next, stru
 	return UNREADABLE;
 }
 
-static __always_inline int parse_ipv6(void *at, void *end, struct tuple *tuple, struct packet *packet)
+static __always_inline int parse_ipv6(void *at, void *end, struct tuple *tuple,
+				      struct packet *packet)
 {
 	struct ipv6_header *ip = at;
 	__u32 payload;
