@@ -1,7 +1,8 @@
 /**
  * A source of packets that is cheap enough to load an agent on two cores: XDP live frames, which
  * the kernel takes as if a link had received them (programs/packets.bpf.c). Their Ethernet address
- * is nobody's, so the stack drops them right behind the hooks. Nothing leaves the namespace.
+ * is nobody's unless one is given, so the stack drops them right behind the hooks. Nothing leaves
+ * the namespace.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -19,25 +20,33 @@ export class PacketSource {
   readonly #kernel: Kernel
   readonly #object: BpfObject
   readonly #context: Uint8Array
-  readonly #data = frame()
+  readonly #data: Uint8Array
 
-  private constructor(kernel: Kernel, object: BpfObject, ifindex: number) {
+  private constructor(kernel: Kernel, object: BpfObject, ifindex: number, data: Uint8Array) {
     this.#kernel = kernel
     this.#object = object
+    this.#data = data
     // struct xdp_md: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
     const context = Uint32Array.of(0, this.#data.length, 0, ifindex, 0, 0)
     this.#context = new Uint8Array(context.buffer)
   }
 
-  /** Packets of so many flows, as received on a link that does GRO (`ethtool -K LINK gro on`). */
-  static async open(ifindex: number, flows: number): Promise<PacketSource> {
+  /**
+   * Packets of so many flows, as received on a link that does GRO (`ethtool -K LINK gro on`), for
+   * the Ethernet address `to`.
+   */
+  static async open(
+    ifindex: number,
+    flows: number,
+    to = '00:00:00:00:00:00',
+  ): Promise<PacketSource> {
     const { compile } = await import('../../native/build_bpf.ts')
     const folder = mkdtempSync(join(tmpdir(), 'fovea-packets-'))
     try {
       writeFileSync(join(folder, 'packets.bpf.o'), compile(root, join(root, PROGRAM)))
       const kernel = openKernel({ id: 'packets', asset: name => join(folder, name) })
       const object = kernel.openObject('packets.bpf.o', { settings: { flows } })
-      return new PacketSource(kernel, object, ifindex)
+      return new PacketSource(kernel, object, ifindex, frame(to))
     } finally {
       rmSync(folder, { recursive: true })
     }
@@ -82,8 +91,9 @@ export class PacketSource {
   }
 }
 
-function frame(): Uint8Array {
+function frame(to: string): Uint8Array {
   const bytes = new Uint8Array(ETHERNET + LENGTH)
+  bytes.set(Buffer.from(to.replaceAll(':', ''), 'hex'))
   const view = new DataView(bytes.buffer)
   view.setUint16(12, 0x0800)
   view.setUint8(ETHERNET, 0x45)

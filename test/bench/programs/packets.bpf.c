@@ -15,6 +15,17 @@ const volatile __u32 flows = 10000;
 
 static __u32 next;
 
+static __always_inline __u16 checksum(const struct iphdr *ip)
+{
+	const __u16 *words = (const __u16 *)ip;
+	__u32 sum = 0;
+
+	for (int i = 0; i < sizeof(*ip) / 2; i++)
+		sum += words[i];
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~((sum & 0xffff) + (sum >> 16));
+}
+
 SEC("xdp")
 int packets_send(struct xdp_md *context)
 {
@@ -28,6 +39,8 @@ int packets_send(struct xdp_md *context)
 	if (next >= flows)
 		next = 0;
 	ip->saddr = bpf_htonl(0x0a800000 + next);
+	ip->check = 0;
+	ip->check = checksum(ip);
 	udp->source = bpf_htons(1024 + (next & 0x7fff));
 	next++;
 	return XDP_PASS;
