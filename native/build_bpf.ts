@@ -18,7 +18,7 @@ import {
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { generatedText } from './generate.ts'
-import { btfHashOf, readLayouts } from './layout.ts'
+import { btfSectionHashOf, readLayouts } from './layout.ts'
 
 interface Compiler {
   readonly clang: string
@@ -172,7 +172,7 @@ export function staleFiles(root: string, source: string, compiler = findCompiler
 
 function isEqual(committed: Uint8Array, fresh: Uint8Array, compiler: Compiler): boolean {
   if (compiler.version <= 16) return Buffer.compare(committed, fresh) === 0
-  return btfHashOf(committed) === btfHashOf(fresh)
+  return btfSectionHashOf(committed) === btfSectionHashOf(fresh)
 }
 
 /** Everything that decides the outputs: the sources, the outputs themselves, flags and compiler. */

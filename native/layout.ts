@@ -30,7 +30,7 @@ export interface Layouts {
   readonly structs: ReadonlyMap<string, Layout>
   /** Numbers by name, by C name of the enum. */
   readonly enums: ReadonlyMap<string, ReadonlyMap<string, number>>
-  /** First 16 hex digits of the SHA-256 of the .BTF section. */
+  /** First 16 hex digits of the SHA-256 of what BTF says of these structs and enums. */
   readonly btfHash: string
 }
 
@@ -47,8 +47,13 @@ const widths: Readonly<Record<FieldType, number>> = { u8: 1, u16: 2, u32: 4, u64
 /** C types whose width depends on the machine or is not visible in the name. */
 const fixedNames = /^(__u|__be|__le|__sum|u|uint)(8|16|32|64)(_t)?$/
 
-/** Names a struct layout on a tape; equal for equal .BTF sections. */
+/** Names the shared structs and enums on a tape: other code with the same structs reads the same bytes. */
 export function btfHashOf(object: Uint8Array): string {
+  return readLayouts(object).btfHash
+}
+
+/** Equal for equal .BTF sections: all types, and the source lines that BTF quotes. */
+export function btfSectionHashOf(object: Uint8Array): string {
   return hash(btfOf(object))
 }
 
@@ -57,8 +62,7 @@ export function btfHashOf(object: Uint8Array): string {
  * @throws Error that lists all refusals: hidden padding, misalignment, no fixed width, odd size.
  */
 export function readLayouts(object: Uint8Array): Layouts {
-  const btf = btfOf(object)
-  const types = readBtf(btf)
+  const types = readBtf(btfOf(object))
   const structs = new Map<string, Layout>()
   const refusals: string[] = []
   for (const type of types) {
@@ -68,7 +72,9 @@ export function readLayouts(object: Uint8Array): Layouts {
     else structs.set(struct.name, readLayout(types, struct, refusals))
   }
   if (refusals.length > 0) throw new Error(refusals.join('\n'))
-  return { structs, enums: readEnums(types), btfHash: hash(btf) }
+  const enums = readEnums(types)
+  const facts = [[...structs], [...enums].map(([name, values]) => [name, [...values]])]
+  return { structs, enums, btfHash: hash(Buffer.from(JSON.stringify(facts))) }
 }
 
 /** `const volatile` variables of an object file by name, as they lie in .rodata. */

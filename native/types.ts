@@ -68,8 +68,8 @@ export interface ObjectOptions {
 
 export interface BpfObject {
   /**
-   * First 16 hex digits of the SHA-256 of the object's .BTF section: names the struct layout on a
-   * tape.
+   * First 16 hex digits of the SHA-256 of what the object's BTF says of its SHARED structs and
+   * enums: names their layout on a tape.
    */
   readonly btfHash: string
   map(name: string): BpfMap

@@ -1,7 +1,7 @@
 // Written by `node native/build.ts bpf` from the BTF of flows.bpf.o; never edited by hand.
 
 /** Equals `BpfObject.btfHash` of the object these offsets belong to. */
-export const btfHash = 'b01e2cbde8fc718e'
+export const btfHash = 'ffe30ca9e4d39d70'
 
 /** struct flow_key */
 export const flowKey = {

@@ -1,7 +1,7 @@
 // Written by `node native/build.ts bpf` from the BTF of probe.bpf.o; never edited by hand.
 
 /** Equals `BpfObject.btfHash` of the object these offsets belong to. */
-export const btfHash = 'b614707edc82db47'
+export const btfHash = '3483216a3bc8915b'
 
 /** struct probe_key */
 export const probeKey = {
