@@ -81,7 +81,7 @@ export class ReplayedKernel implements Kernel {
     if (!bytes) return this.#time
     const { linkChanges, ...time } = readClock(bytes)
     this.#time = time
-    // Here and as often as then, so that what the callback asks and changes falls in the same order.
+    // Here and as often as then, so that what the callback asks comes in the same order.
     for (let change = 0; change < linkChanges; change++) {
       for (const callback of this.#callbacks) callback()
     }

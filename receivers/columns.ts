@@ -79,7 +79,7 @@ const flows = {
   cwr: u32('Packets with CWR', packet),
   flow_starts: u32('Flows that began in this row; the sum counts flows', { unit: '{flow}' }),
   tcp_flags: u16(
-    'Or of all flags of the flow so far: FIN 1 SYN 2 RST 4 PSH 8 ACK 16 URG 32 ECE 64 CWR 128 NS 256',
+    'Or of all flags so far: FIN 1 SYN 2 RST 4 PSH 8 ACK 16 URG 32 ECE 64 CWR 128 NS 256',
   ),
   flow_state: u8(
     '1 new, 2 active; last row: 3 closed by FIN, 4 reset, 5 idle; 6 no flow of its own',

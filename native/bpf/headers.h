@@ -75,7 +75,7 @@ struct ipv6_header {
 
 struct extension_header {
 	__u8   next_header;
-	__u8   length;			/* 8-byte words behind the first; AH: 4-byte words minus 2 */
+	__u8   length;			/* 8-byte words beyond the first; AH: of 4, minus 2 */
 	__be16 fragment;		/* fragment header only: offset in the upper 13 bits */
 };
 

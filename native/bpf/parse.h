@@ -40,8 +40,8 @@ struct tuple {
 /* What else the headers said. */
 struct packet {
 	__u32 network_offset;		/* from the start of the packet to the IP header */
-	__u32 length;			/* IP header and payload, as the IP header claims; 0: a jumbogram */
-	__u32 header_bytes;		/* IP and transport headers, which every segment repeats */
+	__u32 length;			/* IP header and payload, as claimed; 0: a jumbogram */
+	__u32 header_bytes;		/* IP and transport headers, repeated by every segment */
 	__u32 jumbo_bytes;		/* a hop-by-hop header that never reaches the wire */
 	__u16 tcp_flags;
 };
@@ -92,7 +92,7 @@ static __always_inline int parse_icmp(void *at, void *end, struct tuple *tuple,
 	return PARSED;
 }
 
-/* Other protocols have neither ports nor a header length known here: their rows carry addresses only. */
+/* Other protocols have neither ports nor a known header length: their rows carry addresses only. */
 static __always_inline int parse_transport(void *at, void *end, __u8 protocol, struct tuple *tuple,
 					   struct packet *packet)
 {
@@ -245,7 +245,7 @@ static __always_inline int parse(void *data, void *end, bool has_ethernet, struc
 	} else {
 		if (at + 1 > end)
 			return SHORT;
-		type = *(__u8 *)at >> 4 == 6 ? bpf_htons(ETHERTYPE_IPV6) : bpf_htons(ETHERTYPE_IPV4);
+		type = bpf_htons(*(__u8 *)at >> 4 == 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4);
 	}
 	packet->network_offset = at - data;
 	if (likely(type == bpf_htons(ETHERTYPE_IPV4)))

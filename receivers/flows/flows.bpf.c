@@ -18,7 +18,7 @@ SHARED_TYPE(enum, watched_link);
 
 const volatile __u8 has_coarse_clock = 0;	/* bpf_ktime_get_coarse_ns came with 5.11 */
 
-/* Plain hash, not LRU: an LRU forgets silently, this one refuses and other_table counts the refusal. */
+/* Plain hash, not LRU: an LRU forgets silently, this one refuses and other_table counts it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__type(key, struct flow_key);
@@ -76,7 +76,7 @@ static __always_inline __u32 segments_of(struct __sk_buff *skb, __u32 header_byt
 	return (length + size - 1) / size;
 }
 
-/* Layer-3 bytes of all segments as they are on the wire; 0 when the header lies about its length. */
+/* Layer-3 bytes of all segments as on the wire; 0 when the header lies about its length. */
 static __always_inline __u64 wire_bytes(struct __sk_buff *skb, const struct packet *packet,
 					__u32 segments)
 {
@@ -84,7 +84,7 @@ static __always_inline __u64 wire_bytes(struct __sk_buff *skb, const struct pack
 
 	if (unlikely(present < packet->header_bytes))
 		return 0;
-	if (segments > 1)		/* total_length is 0 or of the train; Ethernet pads no train */
+	if (segments > 1)		/* total_length is the train's or 0; nothing is padded */
 		return present - packet->jumbo_bytes +
 		       (__u64)(segments - 1) * (packet->header_bytes - packet->jumbo_bytes);
 	if (packet->length > present || packet->length < packet->header_bytes)
@@ -140,6 +140,7 @@ static __always_inline int count_other(const struct flow_key *flow, enum other_c
 static __always_inline int read_headers(struct __sk_buff *skb, bool has_ethernet,
 					struct flow_key *key, struct packet *packet)
 {
+	__u32 length;
 	int result = SHORT;
 
 #pragma clang loop unroll(disable)
@@ -148,7 +149,8 @@ static __always_inline int read_headers(struct __sk_buff *skb, bool has_ethernet
 			       (struct tuple *)key, packet);
 		if (likely(result != SHORT))
 			break;
-		if (bpf_skb_pull_data(skb, skb->len < LINEAR_BYTES_MAX ? skb->len : LINEAR_BYTES_MAX))
+		length = skb->len < LINEAR_BYTES_MAX ? skb->len : LINEAR_BYTES_MAX;
+		if (bpf_skb_pull_data(skb, length))
 			break;
 	}
 	/* Makes the verifier forget on which of some hundred ways the packet was parsed. */
@@ -193,7 +195,7 @@ static __always_inline int count_packet(struct __sk_buff *skb, struct place plac
 	{											\
 		return count_packet(skb, (struct place){ true, direction, rank });		\
 	}											\
-	SEC("tc") int name##_l3(struct __sk_buff *skb)	/* links without Ethernet header */	\
+	SEC("tc") int name##_l3(struct __sk_buff *skb)	/* no Ethernet */	\
 	{											\
 		return count_packet(skb, (struct place){ false, direction, rank });		\
 	}
@@ -202,6 +204,6 @@ ATTACH_POINT(flows_from_endpoint, OUT_OF_ENDPOINT, FIRST)	/* ingress at a pod's 
 ATTACH_POINT(flows_to_endpoint, INTO_ENDPOINT, ASK)		/* egress at a pod's link */
 ATTACH_POINT(flows_from_network, INTO_ENDPOINT, FIRST)		/* ingress at an uplink */
 ATTACH_POINT(flows_to_network, OUT_OF_ENDPOINT, ASK)		/* egress at an uplink */
-ATTACH_POINT(flows_from_loopback, INTO_ENDPOINT, SECOND)	/* ingress at lo, after its egress */
+ATTACH_POINT(flows_from_loopback, INTO_ENDPOINT, SECOND)	/* ingress at lo */
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

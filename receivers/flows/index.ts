@@ -23,7 +23,7 @@ export default defineReceiver({
       items: { type: 'string', description: 'auto, or a glob of link names.' },
       default: ['auto'],
       description:
-        'Links to observe: auto (pod links, taps, lowest device of each default route) or globs; lo only by name.',
+        'auto (pod links, taps, the lowest device of each default route) or globs of links.',
     },
     exclude_interfaces: {
       type: 'list',

@@ -50,8 +50,8 @@ static __always_inline __u8 initiator_of(const struct flow_key *key,
 }
 
 /*
- * The entry of a new direction, its counters still 0; null when the table is full. A flow begins with
- * the first of its two directions only, so that the sum of flow_starts counts flows.
+ * The entry of a new direction, its counters still 0; null when the table is full. A flow begins
+ * with the first of its two directions only, so that the sum of flow_starts counts flows.
  */
 static __always_inline struct flow_count *open_flow(const struct flow_key *key,
 						    const struct sighting *seen)

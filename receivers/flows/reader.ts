@@ -17,7 +17,7 @@ import { chunkOf, FlowRows, flowState, hasGrown, keptWords, wideAt } from './row
 /** Entries of one system call; about 2 us each with all that is done for them. */
 const CHUNK = 2048
 /** Entries looked at in one call of `read` while none of them has a row. */
-const SCAN_MAX = 12_288
+const SCAN_MAX = 24_576
 const TCP_FIN = 1
 const TCP_RST = 4
 

@@ -1,6 +1,6 @@
 /**
- * The measurements of `kernel.ts`: test runs of the flow program beside a bare and an empty one, live
- * frames with and without the receiver, and reads of a full table. Prints its figures as JSON.
+ * The measurements of `kernel.ts`: test runs of the flow program beside a bare and an empty one,
+ * live frames with and without the receiver, and reads of a full table. Prints figures as JSON.
  */
 import { createSocket } from 'node:dgram'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -112,8 +112,8 @@ async function openFlows(interval: number): Promise<Receiver> {
 }
 
 /**
- * Datagrams that the stack takes as far as a socket's queue, which is full: with nothing attached, with
- * the bare program and with the receiver, in turn.
+ * Datagrams that the stack takes as far as a socket's queue, which is full: with nothing attached,
+ * with the bare program and with the receiver, in turn.
  */
 async function liveFrames({ ifindex, address }: Nic, bare: BpfObject): Promise<Figure[]> {
   const figures: Figure[] = []
@@ -137,7 +137,8 @@ async function liveFrames({ ifindex, address }: Nic, bare: BpfObject): Promise<F
       unit: 'Mpps',
       ratio: median(times.none) / median(attached),
     })
-    const note = `reference: nothing attached, ${Math.round(median(times.none))} ns a datagram up to a socket`
+    const ns = Math.round(median(times.none))
+    const note = `reference: nothing attached, ${ns} ns a datagram up to a socket`
     figures.push(
       {
         name: `live frames kept, flows: ${count}`,

@@ -79,7 +79,7 @@ const commands: Record<string, (...words: string[]) => Promise<void>> = {
     socket.close()
   },
 
-  /** In each of `rounds`, `count` datagrams from each of `lanes` sockets, then silence for `pause` ms. */
+  /** `rounds` of `count` datagrams from each of `lanes` sockets, `pause` ms after each round. */
   async udp_bursts(host, port, rounds, lanes, count, pause) {
     const sockets = Array.from({ length: Number(lanes) }, () => createSocket('udp4'))
     for (let round = 0; round < Number(rounds); round++) {

@@ -1,8 +1,8 @@
 /**
- * A packet that passes several links of a node counts once in totals, and is still seen at each link.
+ * A packet that passes several links of a node counts once in totals and is seen at each link.
  *
- * One node with pods on a bridge, a pod on a routed link, and the world behind an uplink. Every test sends
- * a known number of datagrams and compares what each link's rows say of them.
+ * One node with pods on a bridge, a pod on a routed link, and the world behind an uplink. Every
+ * test sends a known number of datagrams and compares what each link's rows say of them.
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -74,7 +74,7 @@ if (await inPrivateNetwork(import.meta.url)) {
       marks: [0, 1],
     },
     {
-      name: 'from pod to pod routed, out of the bridge, which is what the kernel names as the way in',
+      name: 'from pod to pod routed, out of the bridge, which the kernel names as the way in',
       from: 'a',
       to: routed,
       links: ['veth-a', 'veth-c'],
@@ -156,7 +156,7 @@ if (await inPrivateNetwork(import.meta.url)) {
     assert.equal(total(rows), 100)
   })
 
-  test('a policy that drops ten of a hundred between the links shows as 100, 90 and a total of 100', async t => {
+  test('a policy that drops ten of a hundred shows as 100, 90 and a total of 100', async t => {
     nft(
       t,
       'type filter hook forward priority 0',

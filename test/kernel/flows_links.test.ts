@@ -77,7 +77,7 @@ if (await inPrivateNetwork(import.meta.url)) {
     assert.equal(receiver.host.counts.unobserved_packets, received.packets + transmitted.packets)
   })
 
-  test('a bridge is never observed beside its ports; asked for, it is refused in a sentence', async t => {
+  test('a bridge is never observed beside its ports; asked for, it is refused', async t => {
     run('ip link add br0 type bridge && ip link set br0 up')
     t.after(() => run('ip link del br0'))
     const pod = new Pod('a', { address: '10.95.0.2', bridge: 'br0' })

@@ -1,5 +1,5 @@
 /**
- * The flow table at its limits: full, emptied under traffic, flushed at the end. No packet may be missing.
+ * The flow table at its limits: full, emptied under traffic, flushed at the end. No packet is lost.
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

@@ -71,7 +71,7 @@ if (await inPrivateNetwork(import.meta.url)) {
     )
   })
 
-  test('bulk TCP with segmentation offload counts the segments of the sender, not its buffers', async t => {
+  test('bulk TCP with offload counts the segments of the sender, not its buffers', async t => {
     const { pod } = held
     const payload = 64 << 20
     const flows = await FlowReceiver.open(t)

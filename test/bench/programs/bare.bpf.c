@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * What is the least that counting flows can cost? Ethernet, IPv4 and TCP ports, one look-up in a plain
- * hash, two atomic adds and a clock: no options, no IPv6, no fragments, no flags, no segments.
+ * What is the least that counting flows can cost? Ethernet, IPv4 and TCP ports, one look-up in a
+ * plain hash, two atomic adds and a clock: no options, no IPv6, no fragments, flags or segments.
  * Hook: tc.  Oldest kernel: 5.11 (coarse clock).
  * Cost: the reference that `flows` is measured against.
  */
