@@ -41,7 +41,7 @@ export async function startTelemetry(
   let server: Server | undefined
   if (config.endpoint) {
     const { PrometheusExporter } = await import('@opentelemetry/exporter-prometheus')
-    const exporter = new PrometheusExporter({ preventServerStart: true })
+    const exporter = new PrometheusExporter({ preventServerStart: true, withoutScopeInfo: true })
     readers.push(exporter)
     server = await listen(
       config.endpoint,

@@ -105,7 +105,7 @@ export const PRESETS: Readonly<Record<string, readonly MetricConfig[]>> = {
       "from": "flows",
       "type": "counter",
       "unit": "{flow}",
-      "description": "Flows that began, each direction counted for itself.",
+      "description": "Flows that began, a connection counted once, in the direction of its first packet.",
       "value": "flow_starts",
       "where": {
         "source": "duplicate == 0",

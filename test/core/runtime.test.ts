@@ -138,7 +138,9 @@ ${service(SIEVED, `"127.0.0.1:${port}"`)}`
     const value = (name: string, ...labels: string[]) =>
       text
         .split('\n')
-        .filter(line => line.startsWith(`${name}{`) && labels.every(label => line.includes(label)))
+        .filter(
+          line => /^\w+/.exec(line)?.[0] === name && labels.every(label => line.includes(label)),
+        )
         .map(line => Number(line.split(' ')[1]))
     assert.deepEqual(value('fovea_receiver_rows_total', 'receiver="test_counter"'), [21])
     assert.deepEqual(value('fovea_receiver_lost_total', 'cause="unknown"'), [6])
