@@ -106,7 +106,10 @@ export interface ReceiverDefinition<S extends ConfigSpec = ConfigSpec> {
 }
 
 export interface Receiver {
-  /** How often `read` is worth calling, milliseconds; default 200. A longer time makes idling cheaper. */
+  /**
+   * How often `read` is worth calling, milliseconds; default 200. A longer time makes idling
+   * cheaper.
+   */
   readonly everyMs?: number
   /**
    * The next batch, at most `rowsMax` rows, or null when there is nothing now.

@@ -47,7 +47,10 @@ const widths: Readonly<Record<FieldType, number>> = { u8: 1, u16: 2, u32: 4, u64
 /** C types whose width depends on the machine or is not visible in the name. */
 const fixedNames = /^(__u|__be|__le|__sum|u|uint)(8|16|32|64)(_t)?$/
 
-/** Names the shared structs and enums on a tape: other code with the same structs reads the same bytes. */
+/**
+ * Names the shared structs and enums on a tape: other code with the same structs reads the same
+ * bytes.
+ */
 export function btfHashOf(object: Uint8Array): string {
   return readLayouts(object).btfHash
 }

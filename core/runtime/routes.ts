@@ -20,7 +20,9 @@ export class DictionaryNumbers {
     return number
   }
 
-  /** The stages of these pipelines are exchanged: what the new ones say must not mix with the old. */
+  /**
+   * The stages of these pipelines are exchanged: what the new ones say must not mix with the old.
+   */
   renew({ pipelines }: WorkerDefinition): void {
     for (const { name, stages } of pipelines) {
       for (const { id } of stages) this.#numbers.set(`${name}\n${id}`, ++this.#last)

@@ -69,7 +69,9 @@ export class SeriesBooks {
     return view
   }
 
-  /** After a reload: what came by other routes, or from stages that are no more, is shown no longer. */
+  /**
+   * After a reload: what came by other routes, or from stages that are no more, is shown no longer.
+   */
   keep(routes: ReadonlySet<string>, dictionaries: ReadonlySet<number>): void {
     for (const [route, views] of this.#views) {
       if (routes.has(route)) continue

@@ -93,7 +93,10 @@ export class WorkerLink {
   get waiting(): boolean {
     return this.#inputs.length > 0 || this.#updates.length > 0
   }
-  /** A stage holds rows, or had some not long ago and may yet have to tell of them: time matters to it. */
+  /**
+   * A stage holds rows, or had some not long ago and may yet have to tell of them: time matters to
+   * it.
+   */
   get lively(): boolean {
     return this.#held || performance.now() - this.#inputMs < LIVELY_MS
   }

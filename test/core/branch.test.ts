@@ -1,5 +1,6 @@
 /**
- * The branch in front of an exporter: what its queue refuses, how often it retries, when it gives up.
+ * The branch in front of an exporter: what its queue refuses, how often it retries, when it gives
+ * up.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -144,7 +145,7 @@ test('a permanent error, and any unknown one, drops the batch after one attempt'
   }
 })
 
-test('a server’s wish to wait is honoured, and one beyond max_elapsed_time ends the retries', async () => {
+test('a server that wants more time than max_elapsed_time ends the retries', async () => {
   let attempts = 0
   const { branch, account } = branchOf(
     () => {
@@ -178,7 +179,7 @@ test('a write that does not answer in time is aborted and tried again', async ()
   await branch.drain(performance.now())
 })
 
-test('at the end every waiting batch has one more attempt, and the deadline counts the rest as failed', async () => {
+test('at the end each batch has one more attempt; after the deadline the rest is failed', async () => {
   const never = branchOf(() => new Promise(() => undefined))
   for (let mark = 0; mark < 3; mark++)
     never.branch.offer(batchOf(mark, 2), undefined, never.account)

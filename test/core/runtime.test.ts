@@ -99,7 +99,7 @@ ${service(more ? SIEVED.replace('counter', 'counter, test_counter/bad') : SIEVED
   assert.equal(of('test_sieve')?.out, of('test_collect')?.out)
 })
 
-test('after a reload an exporter that stays shows only series that still come its way', async () => {
+test('after a reload an exporter shows only series that still come its way', async () => {
   const yaml = (pipelines: string) => `
 receivers: { test_counter: { endless: true, batches: 100000, rows: 6, each: 1 } }
 processors: { test_series: {}, test_sieve: {} }

@@ -74,7 +74,7 @@ test('a second signal ends at once with 130, whatever hangs', async () => {
   assert.equal(await run.ended, 130)
 })
 
-test('SIGHUP goes over to the new file; a file that is wrong changes nothing and is named', async () => {
+test('SIGHUP goes over to the new file; a wrong one changes nothing and is named', async () => {
   const file = write('hup.yaml', ENDLESS, '')
   const run = start(file)
   await until('it runs', () => run.log().includes('running'))

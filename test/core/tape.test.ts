@@ -1,5 +1,6 @@
 /**
- * Tapes: what was appended comes back by key, in order, with its time; damage at the end loses only the end.
+ * Tapes: what was appended comes back by key, in order, with its time; damage at the end loses only
+ * the end.
  */
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -48,7 +49,7 @@ for (const name of ['plain.tape', 'packed.tape.zst', 'packed.tape.gz']) {
   })
 }
 
-test('a tape cut off in an entry plays what is whole and says that it is not complete', async () => {
+test('a tape cut off in an entry plays what is whole and says so', async () => {
   const bytes = readFileSync(await record('whole.tape'))
   const path = join(folder, 'cut.tape')
   writeFileSync(path, bytes.subarray(0, bytes.length - 1))
@@ -59,7 +60,7 @@ test('a tape cut off in an entry plays what is whole and says that it is not com
   assert.equal(flows.next('map'), null)
 })
 
-test('a missing file and a file that is no tape are the user’s mistakes, named with the path', () => {
+test('a missing file and a file that is no tape are named with their path', () => {
   const path = join(folder, 'no.tape')
   assert.throws(() => openTape(path), {
     name: 'ConfigError',

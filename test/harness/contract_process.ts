@@ -17,9 +17,9 @@ import type {
 } from '../../core/index.ts'
 import {
   BatchWriter,
+  BranchSeries,
   defineReceiver,
   isEnvironmentError,
-  PipelineSeries,
   SERIES_COLUMNS,
   SERIES_TABLE,
   SeriesStore,
@@ -157,7 +157,7 @@ function oneSeries() {
   writer.length = 1
   writer.dictionary = 1
   const batch = writer.done() as SeriesBatch
-  const series = new PipelineSeries(store)
+  const series = new BranchSeries(store)
   store.update(batch)
   series.mark(batch)
   return { batch, series }

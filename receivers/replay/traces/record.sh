@@ -1,6 +1,6 @@
 #!/bin/sh
-# Records web_traffic.tape anew, from real packets: two network namespaces play pods, one serves HTTP,
-# the other fetches from it, pings it and talks UDP. Needs root. About 25 seconds.
+# Records web_traffic.tape anew, from real packets: two network namespaces play pods, one serves
+# HTTP, the other fetches from it, pings it and talks UDP. Needs root. About 25 seconds.
 #
 # Run it after a change of the structs in receivers/flows/flows.h: a tape is bound to their layout.
 set -eu
@@ -48,7 +48,8 @@ YAML
 folder=$(mktemp -d)
 head -c 300000 /dev/zero >"$folder/large.bin"
 echo '<h1>hello</h1>' >"$folder/index.html"
-(cd "$folder" && exec ip netns exec "$server" python3 -m http.server --bind :: 8080 2>/dev/null >&2) &
+ip netns exec "$server" \
+	python3 -m http.server --bind :: --directory "$folder" 8080 >/dev/null 2>&1 &
 children="$children $!"
 core/bin/fovea run --config "$config" --record receivers/replay/traces/web_traffic.tape &
 agent=$!
