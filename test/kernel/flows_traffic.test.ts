@@ -92,6 +92,27 @@ if (await inPrivateNetwork(import.meta.url)) {
     assert.ok(trains < segments! / 4, `${trains} buffers for ${segments} segments`)
   })
 
+  test('BIG TCP over IPv6: trains of more than 64 KiB count as the segments of the wire', async t => {
+    const { pod } = held
+    run(`ip link set dev veth-a gso_max_size 180000 gro_max_size 180000
+      ip -n ${pod.name} link set dev eth0 gso_max_size 180000 gro_max_size 180000`)
+    const payload = 64 << 20
+    const flows = await FlowReceiver.open(t)
+    const counters = ['Tcp.OutSegs', 'Tcp.RetransSegs']
+    const before = counters.map(name => pod.counter(name))
+    const buffers = linkCounters('veth-a').received.packets
+    const server = await serve(t, null, 'tcp_serve', 7006)
+    send(pod, 'tcp_send', 'fd90::1', 7006, payload)
+    server.kill()
+    const [segments, again] = counters.map((name, at) => pod.counter(name) - before[at]!)
+    const rows = where(await flows.end(), { protocol: tcp, destination_port: 7006 })
+    assert.equal(sum(rows, 'packets'), segments! + again!)
+    const rest = sum(rows, 'bytes') - 72 * (segments! + again!) - 8 - payload
+    assert.ok(rest >= 0 && rest <= again! * 1428, `${rest} bytes over with ${again} sent again`)
+    const trains = linkCounters('veth-a').received.packets - buffers
+    assert.ok(trains < payload / 65_536, `${trains} trains: none was longer than 64 KiB`)
+  })
+
   test('bulk TCP without offload equals the counters of the link, to the byte', async t => {
     const pod = new Pod('quiet', { address: '10.91.0.2', isQuiet: true })
     t.after(() => pod.close())
