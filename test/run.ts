@@ -19,8 +19,11 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const serial = new Set(['native', 'receivers', 'kernel', 'examples'])
 /** Without root a file of these has nothing to test; elsewhere single tests say so themselves. */
 const rootOnly = new Set(['kernel'])
-/** Longest that one file may take, milliseconds. */
-const fileTimeout = 240_000
+/**
+ * Longest time without a word from any test of a group, milliseconds. Node's own limit ends tests, not
+ * a file whose process stays because of something that it started.
+ */
+const silenceMs = 180_000
 
 interface Counts {
   passed: number
@@ -111,14 +114,18 @@ function reasonToSkip(group: Group): string | undefined {
 async function runGroup(group: Group): Promise<Counts> {
   const start = performance.now()
   const concurrency = serial.has(group.name) ? 1 : 2
+  const hung = new AbortController()
+  const watchdog = setTimeout(() => hung.abort(), silenceMs)
   const stream = run({
     files: group.files.map(file => resolve(file)),
     concurrency,
-    timeout: fileTimeout,
+    timeout: silenceMs,
+    signal: hung.signal,
   })
   const printed = new Map<string, string[]>()
   let counts: Counts = { passed: 0, failed: 0, skipped: 0 }
   for await (const { type, data } of stream) {
+    watchdog.refresh()
     if (type === 'test:stdout' || type === 'test:stderr') {
       const file = data.file ?? ''
       printed.set(file, [...(printed.get(file) ?? []), data.message])
@@ -133,6 +140,8 @@ async function runGroup(group: Group): Promise<Counts> {
       if (counts.failed < cancelled) counts.failed = cancelled
     }
   }
+  clearTimeout(watchdog)
+  if (hung.signal.aborted) console.log(`  ended: no word from a test for ${silenceMs / 1000} s`)
   if (counts.failed > 0) for (const lines of printed.values()) process.stdout.write(lines.join(''))
   report(group.name, counts, start)
   return counts
