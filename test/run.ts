@@ -13,10 +13,8 @@ import { fileURLToPath } from 'node:url'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 
-/**
- * These make network namespaces and load programs: two at once would disturb each other's values.
- */
-const serial = new Set(['native', 'receivers', 'kernel', 'examples'])
+/** These use the kernel: two at once would disturb each other's values. */
+const serial = new Set(['native', 'receivers', 'kernel'])
 /** Without root a file of these has nothing to test; elsewhere single tests say so themselves. */
 const rootOnly = new Set(['kernel'])
 /**

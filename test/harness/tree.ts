@@ -44,8 +44,9 @@ export interface Import {
   readonly relative: boolean
 }
 
-const importForms =
-  /(?:^|\n)\s*(?:import|export)\s(?:[^'"`;]*?\sfrom\s)?\s*'([^'\n]+)'|import\(\s*['`]([^'`\n]+)['`]/g
+const statement = /(?:^|\n)\s*(?:import|export)\s(?:[^'"`;]*?\sfrom\s)?\s*'([^'\n]+)'/
+const call = /import\(\s*['`]([^'`\n]+)['`]/
+const importForms = new RegExp(`${statement.source}|${call.source}`, 'g')
 
 /** What a TypeScript file imports, types included. */
 export function importsOf({ path, text }: SourceFile): Import[] {
