@@ -18,8 +18,8 @@ const serial = new Set(['native', 'receivers', 'kernel'])
 /** Without root a file of these has nothing to test; elsewhere single tests say so themselves. */
 const rootOnly = new Set(['kernel'])
 /**
- * Longest time without a word from any test of a group, milliseconds. Node's own limit ends tests, not
- * a file whose process stays because of something that it started.
+ * Longest time without a word from any test of a group, milliseconds. Node's own limit ends tests,
+ * not a file whose process stays because of something that it started.
  */
 const silenceMs = 180_000
 
