@@ -40,7 +40,7 @@ function observeRows(meter: Meter, { accounts }: Ledger): void {
     }
   })
   for (const kind of ['processor', 'exporter'] as const) {
-    watch(`fovea_${kind}_rows`, `Rows of a ${kind} by outcome.`, '{row}', result => {
+    watch(`fovea_${kind}_rows`, `Rows by outcome, of each ${kind}.`, '{row}', result => {
       for (const account of accounts) {
         if (account.kind !== kind) continue
         for (const outcome of FLOWS) {

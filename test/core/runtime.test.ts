@@ -7,6 +7,8 @@ import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { beforeEach, test } from 'node:test'
+import { decodeMetrics, metricsOf, plain } from '../exporters/otlp/decode.ts'
+import { grpcServer } from '../exporters/otlp/servers.ts'
 import { collected } from '../harness/collected.ts'
 import { planOf, runGraph } from '../harness/graph.ts'
 import { until } from '../harness/until.ts'
@@ -151,4 +153,26 @@ ${service(SIEVED, `"127.0.0.1:${port}"`)}`
     assert.ok(value('fovea_process_resident_memory_bytes')[0] > 1e7)
   })
   await assert.rejects(fetch(`${url}/healthz`), 'the server is gone after the stop')
+})
+
+test('with otlp_endpoint the agent pushes its own metrics to a collector by gRPC', async t => {
+  const server = await grpcServer()
+  t.after(() => server.close())
+  const yaml = `
+receivers: { test_counter: { endless: true, batches: 3, rows: 7 } }
+exporters: { test_collect: {} }
+service:
+  telemetry:
+    { endpoint: "", otlp_endpoint: "127.0.0.1:${server.port}", otlp_interval: 1s, resource: { a: b } }
+  pipelines: { p: { receivers: [test_counter], exporters: [test_collect] } }
+`
+  const rows = () => {
+    const points = metricsOf(server.received.map(({ body }) => body)).get('fovea_receiver_rows')
+    return points?.at(-1)
+  }
+  await runGraph({ yaml }, () => until('all rows are told of', () => rows()?.as_double === 21))
+  assert.deepEqual(plain(rows()?.attributes ?? []), { receiver: 'test_counter' })
+  const [{ resource }] = decodeMetrics(server.received[0].body).resource_metrics
+  const { a, 'service.name': name } = plain(resource.attributes)
+  assert.deepEqual([a, name], ['b', 'fovea'])
 })
