@@ -7,8 +7,8 @@ import { BatchWriter } from '../../core/batch.ts'
 import type { ConfigOf, ConfigSpec, Property } from '../../core/config_spec.ts'
 import type { Host } from '../../core/contract.ts'
 import {
+  BranchSeries,
   type MetricDefinition,
-  PipelineSeries,
   SERIES_COLUMNS,
   SERIES_TABLE,
   type SeriesBatch,
@@ -26,7 +26,7 @@ export interface Point {
 
 export class SeriesFixture {
   readonly store: SeriesStore
-  readonly view: PipelineSeries
+  readonly view: BranchSeries
 
   constructor(metrics: readonly MetricDefinition[], dictionary = 1) {
     this.store = new SeriesStore(dictionary)
@@ -38,7 +38,7 @@ export class SeriesFixture {
       bornLabels: [],
       gone: [],
     })
-    this.view = new PipelineSeries(this.store)
+    this.view = new BranchSeries(this.store)
   }
 
   born(id: number, metric: number, labels: readonly string[]): void {

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type MetricDefinition, PipelineSeries } from '../../../core/series.ts'
+import { BranchSeries, type MetricDefinition } from '../../../core/series.ts'
 import { CHUNK_BYTES, Exposition } from '../../../exporters/prometheus/exposition.ts'
 import { Families } from '../../../exporters/prometheus/families.ts'
 import { SeriesFixture } from '../series_fixture.ts'
@@ -163,7 +163,7 @@ test('a metric whose name another type has is left out, counted and said once', 
 test('two pipelines that bring the same dictionary make each series appear once', async t => {
   const { write, scrape } = await opened(t)
   const fixture = new SeriesFixture([metric('a', { labels: ['i'] })])
-  const other = new PipelineSeries(fixture.store)
+  const other = new BranchSeries(fixture.store)
   for (const id of [0, 1, 2]) fixture.born(id, 0, [String(id)])
   const first = fixture.batch([{ id: 0, values: [1] }])
   await write(first, fixture.view)
