@@ -115,9 +115,10 @@ function selectKernel(
   const { where, path } = group.first
   const kernel = new Kernel(columns)
   const test = where ? compile(kernel, `${path}.where`, where, 'boolean') : 'true'
-  const cells = codecs.flatMap(codec => codec.code(kernel))
+  const labels = codecs.flatMap(codec => codec.code(kernel))
+  // Without labels every row has one key, not what another group left in the shared array.
+  const cells = labels.length > 0 ? labels : ['0']
   const names = cells.map((_, i) => `w${i}`)
-  const width = Math.max(1, cells.length)
   return kernel.build(
     ['rows', 'words', 'hashes', 'texts'],
     `let count = 0
@@ -125,7 +126,7 @@ function selectKernel(
        if (!${test}) continue
        ${cells.map((code, i) => `const w${i} = ${code}`).join('\n')}
        ${hashCode(names)}
-       ${names.map((name, i) => `words[count * ${width} + ${i}] = ${name}`).join('\n')}
+       ${names.map((name, i) => `words[count * ${cells.length} + ${i}] = ${name}`).join('\n')}
        rows[count] = row
        hashes[count++] = hash
      }

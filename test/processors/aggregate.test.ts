@@ -60,6 +60,26 @@ describe('aggregate', () => {
     )
   })
 
+  test('a metric without labels is one series, whatever other metrics stand beside it', () => {
+    const some: MetricConfig[] = [
+      { name: 'by.pod', from: 'flows', type: 'counter', by: ['pod', 'interface'] },
+      { name: 'all', from: 'flows', type: 'counter', value: 'packets' },
+    ]
+    fc.assert(
+      fc.property(course, steps => {
+        const lines = play(open(some), steps)
+          .series()
+          .filter(({ name }) => name === 'all')
+        const rows = steps.flatMap(([part]) => part)
+        const packets = rows.reduce((sum, row) => sum + row.packets, 0)
+        assert.deepEqual(
+          lines.map(({ values }) => values),
+          rows.length > 0 ? [[packets]] : [],
+        )
+      }),
+    )
+  })
+
   test('rows that no metric takes are filtered, those that any takes are folded once', () => {
     const some: MetricConfig[] = [
       { name: 'a', from: 'flows', type: 'counter', where: 'protocol == 6' },
