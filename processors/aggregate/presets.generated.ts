@@ -41,7 +41,7 @@ export const PRESETS: Readonly<Record<string, readonly MetricConfig[]>> = {
           "map": "protocol_names"
         },
         "network.type": {
-          "column": "source_address",
+          "column": "destination_address",
           "map": "address_family"
         },
         "network.io.direction": {
@@ -88,7 +88,7 @@ export const PRESETS: Readonly<Record<string, readonly MetricConfig[]>> = {
           "map": "protocol_names"
         },
         "network.type": {
-          "column": "source_address",
+          "column": "destination_address",
           "map": "address_family"
         },
         "network.io.direction": {
@@ -135,7 +135,7 @@ export const PRESETS: Readonly<Record<string, readonly MetricConfig[]>> = {
           "map": "protocol_names"
         },
         "network.type": {
-          "column": "source_address",
+          "column": "destination_address",
           "map": "address_family"
         },
         "network.io.direction": {
@@ -215,7 +215,7 @@ export const PRESETS: Readonly<Record<string, readonly MetricConfig[]>> = {
       },
       "by": {
         "network.type": {
-          "column": "source_address",
+          "column": "destination_address",
           "map": "address_family"
         },
         "network.io.direction": {
@@ -322,7 +322,7 @@ export const PRESETS: Readonly<Record<string, readonly MetricConfig[]>> = {
       ],
       "by": {
         "network.type": {
-          "column": "source_address",
+          "column": "destination_address",
           "map": "address_family"
         },
         "network.io.direction": {

@@ -10,8 +10,11 @@ import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'yaml'
 import type { MetricConfig, Written } from '../../processors/aggregate/grammar.ts'
+import aggregate from '../../processors/aggregate/index.ts'
 import { resolveMetrics } from '../../processors/aggregate/metrics.ts'
 import { parseExpression } from '../../processors/parse.ts'
+import { batchOf } from '../harness/flow_batch.ts'
+import { openStage } from '../harness/stage.ts'
 
 const folder = fileURLToPath(new URL('../../processors/aggregate/', import.meta.url))
 const target = join(folder, 'presets.generated.ts')
@@ -77,5 +80,26 @@ describe('presets', () => {
       assert.equal(new Set(names).size, names.length)
       assert.ok(names.length > 0)
     }
+  })
+
+  test('a packet whose sender has no address yet counts to the family of its receiver', () => {
+    const counts = ['syn', 'syn_ack', 'fin', 'rst', 'urg', 'ece', 'cwr', 'handshake_us']
+    const columns = {
+      ...{ source_address: 'address', destination_address: 'address', protocol: 'u8' },
+      ...{ direction: 'u8', duplicate: 'u8', packets: 'number', bytes: 'number' },
+      ...{ flow_starts: 'u32', ...Object.fromEntries(counts.map(name => [name, 'u32' as const])) },
+    } as const
+    const stage = openStage(aggregate, { flows: columns }, '{ preset: [otel] }')
+    const detection = { destination_address: 'ff02::1:ff00:6', protocol: 58, packets: 2 }
+    stage.put(batchOf('flows', columns, [detection, { protocol: 250, packets: 3 }]))
+    stage.tick(1000)
+    const packets = stage.series().filter(({ name }) => name === 'fovea.network.packets')
+    assert.deepEqual(
+      packets.map(({ labels, values }) => [labels['network.type'], values[0]]),
+      [
+        ['ipv6', 2],
+        ['', 3],
+      ],
+    )
   })
 })
