@@ -27,6 +27,15 @@ export class AppendError extends Error {
   }
 }
 
+/** Not a file that grows: a pipe without a reader would hold a write, and the stop, for ever. */
+export class NotAFileError extends Error {
+  override readonly name = 'NotAFileError'
+  readonly code = 'NOT_A_FILE'
+  constructor(path: string) {
+    super(`${path} is a pipe, a socket or a device`)
+  }
+}
+
 /** Calls back when something happened that an operator may wish to know. */
 export type Notice = (event: 'half_line_removed' | 'reopened', fields: { bytes: number }) => void
 
@@ -111,6 +120,7 @@ export class LogFile {
     this.#handle = await open(this.path, 'a+', MODE)
     try {
       const opened = await this.#handle.stat()
+      if (!opened.isFile()) throw new NotAFileError(this.path)
       this.#inode = opened.ino
       this.bornMs = opened.size === 0 ? Date.now() : opened.birthtimeMs || opened.ctimeMs
       const removed = await this.#repair()

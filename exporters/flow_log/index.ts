@@ -216,6 +216,8 @@ class FlowLog {
       EPERM: `let this user write there: chown or chmod the folder of ${path}`,
       EROFS: 'choose a path on a file system that is mounted for writing',
       EISDIR: 'name a file, not a folder',
+      NOT_A_FILE: 'name a file: a pipe or a device cannot be rotated or repaired',
+      ENXIO: 'name a file: a pipe or a device cannot be rotated or repaired',
       ENOTDIR: 'a part of the path is a file; choose another path',
       EEXIST: 'a part of the path is a file; choose another path',
     }

@@ -3,6 +3,7 @@
  * happens when someone else moves them.
  */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -11,6 +12,7 @@ import { batchOf } from '../harness/flow_batch.ts'
 import {
   COLUMNS,
   flows,
+  folder,
   linesOf,
   newPath,
   openLog,
@@ -155,4 +157,15 @@ test('a folder that cannot be written is explained at the start', async () => {
     assert.match((error as { remedy: string }).remedy, /choose another path/)
     return true
   })
+})
+
+test('a pipe or a device is refused at the start, not written to until it blocks', async () => {
+  const pipe = join(folder, 'pipe')
+  execFileSync('mkfifo', [pipe])
+  for (const path of [pipe, '/dev/null']) {
+    await assert.rejects(openLog({ path }), {
+      name: 'EnvironmentError',
+      message: `cannot open ${path}: ${path} is a pipe, a socket or a device`,
+    })
+  }
 })

@@ -9,6 +9,7 @@ import { basename, join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'yaml'
+import type { Columns } from '../../core/index.ts'
 import type { MetricConfig, Written } from '../../processors/aggregate/grammar.ts'
 import aggregate from '../../processors/aggregate/index.ts'
 import { resolveMetrics } from '../../processors/aggregate/metrics.ts'
@@ -61,6 +62,12 @@ export const PRESETS: Readonly<Record<string, readonly MetricConfig[]>> = ${body
 `
 }
 
+const BYTES = ['protocol', 'direction', 'duplicate']
+const COUNTS = [
+  ...['packets', 'bytes', 'flow_starts', 'handshake_us'],
+  ...['syn', 'syn_ack', 'fin', 'rst', 'urg', 'ece', 'cwr'],
+]
+
 describe('presets', () => {
   test('the shipped presets are what the YAML files say', () => {
     const text = generated()
@@ -83,12 +90,12 @@ describe('presets', () => {
   })
 
   test('a packet whose sender has no address yet counts to the family of its receiver', () => {
-    const counts = ['syn', 'syn_ack', 'fin', 'rst', 'urg', 'ece', 'cwr', 'handshake_us']
-    const columns = {
-      ...{ source_address: 'address', destination_address: 'address', protocol: 'u8' },
-      ...{ direction: 'u8', duplicate: 'u8', packets: 'number', bytes: 'number' },
-      ...{ flow_starts: 'u32', ...Object.fromEntries(counts.map(name => [name, 'u32' as const])) },
-    } as const
+    const columns: Columns = {
+      source_address: 'address',
+      destination_address: 'address',
+      ...Object.fromEntries(BYTES.map(name => [name, 'u8'])),
+      ...Object.fromEntries(COUNTS.map(name => [name, 'number'])),
+    }
     const stage = openStage(aggregate, { flows: columns }, '{ preset: [otel] }')
     const detection = { destination_address: 'ff02::1:ff00:6', protocol: 58, packets: 2 }
     stage.put(batchOf('flows', columns, [detection, { protocol: 250, packets: 3 }]))
