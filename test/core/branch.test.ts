@@ -179,7 +179,7 @@ test('a write that does not answer in time is aborted and tried again', async ()
   await branch.drain(performance.now())
 })
 
-test('at the end each batch has one more attempt; after the deadline the rest is failed', async () => {
+test('at the end each batch has one more attempt; the deadline fails the rest', async () => {
   const never = branchOf(() => new Promise(() => undefined))
   for (let mark = 0; mark < 3; mark++)
     never.branch.offer(batchOf(mark, 2), undefined, never.account)

@@ -163,7 +163,10 @@ receivers: { test_counter: { endless: true, batches: 3, rows: 7 } }
 exporters: { test_collect: {} }
 service:
   telemetry:
-    { endpoint: "", otlp_endpoint: "127.0.0.1:${server.port}", otlp_interval: 1s, resource: { a: b } }
+    endpoint: ""
+    otlp_endpoint: "127.0.0.1:${server.port}"
+    otlp_interval: 1s
+    resource: { a: b }
   pipelines: { p: { receivers: [test_counter], exporters: [test_collect] } }
 `
   const rows = () => {
