@@ -94,14 +94,20 @@ export class RowEncoder {
     this.row = row
   }
 
-  /** Next chunk of whole lines into `bytes`; false when the batch is at its end. */
-  encode(): boolean {
+  /**
+   * Next chunk of whole lines into `bytes`, at most `limit` bytes unless one line alone is longer;
+   * false when the batch is at its end.
+   */
+  encode(limit = Number.POSITIVE_INFINITY): boolean {
     const batch = this.#batch
     if (batch === undefined || this.row >= batch.length) return false
     let at = 0
     while (this.row < batch.length && at < this.#chunk) {
       this.#reserve(at, this.row)
-      at = this.#encodeRow(at, this.row++)
+      const end = this.#encodeRow(at, this.row)
+      if (end > limit && at > 0) break
+      at = end
+      this.row++
     }
     this.bytes = this.#buffer.subarray(0, at)
     return true

@@ -157,7 +157,7 @@ class FlowLog {
     try {
       await this.#file.follow()
       this.#resume = { batch, row: encoder.row }
-      while (encoder.encode()) {
+      while (encoder.encode(this.#config.rotate.size || undefined)) {
         if (signal.aborted) throw new Error('the deadline passed')
         await this.#rotateWhenDue(encoder.bytes.length)
         await this.#file.append(encoder.bytes)

@@ -66,6 +66,20 @@ test('files stay below rotate.size, lines are whole, and keep bounds the old one
   assert.ok(host.counts.rotated > 3)
 })
 
+test('a batch larger than rotate.size is spread over files, none of them larger', async () => {
+  const path = newPath()
+  const [log] = await openLog({ path, rotate: { ...ROTATE, size: 4096, keep: 1000 } })
+  await write(log, flows(500))
+  await log.close()
+  const files = [...rotatedOf(path), path]
+  for (const file of files) assert.ok(statSync(file).size <= 4096)
+  const packets = files.flatMap(file => readLines(file).map(line => line.packets))
+  assert.deepEqual(
+    packets,
+    Array.from({ length: 500 }, (_, i) => i),
+  )
+})
+
 for (const [compression, unpack] of [
   ['gzip', gunzipSync],
   ['zstd', zstdDecompressSync],
