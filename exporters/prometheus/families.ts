@@ -41,15 +41,20 @@ export class Families {
   list: readonly Family[] = []
   readonly #constant: ConstantLabels
   readonly #onConflict: (name: string, kept: string, skipped: string) => void
+  readonly #onTwins: (name: string) => void
+  /** Families whose twins were told. */
+  readonly #twins = new Set<string>()
   readonly #sources = new Map<number, { views: readonly SeriesView[]; index: SeriesIndex }>()
   #metrics: readonly (readonly MetricDefinition[])[] = []
 
   constructor(
     constant: ConstantLabels,
     onConflict: (name: string, kept: string, skipped: string) => void,
+    onTwins: (name: string) => void,
   ) {
     this.#constant = constant
     this.#onConflict = onConflict
+    this.#onTwins = onTwins
   }
 
   /**
@@ -78,6 +83,20 @@ export class Families {
     this.list = this.#merge(indexes)
   }
 
+  /**
+   * Tells once of each family in which series of two dictionaries have the same labels: Prometheus
+   * keeps one of them. Costs a string a series, in families of several dictionaries only.
+   */
+  findTwins(): void {
+    for (const { name, members } of this.list) {
+      if (this.#twins.has(name) || members.every(({ index }) => index === members[0].index))
+        continue
+      if (!haveTwins(members)) continue
+      this.#twins.add(name)
+      this.#onTwins(name)
+    }
+  }
+
   #merge(indexes: readonly SeriesIndex[]): Family[] {
     const families = new Map<string, Family>()
     const taken = new Map<string, string>([['target_info', 'info']])
@@ -102,6 +121,21 @@ export class Families {
     }
     return [...families.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
   }
+}
+
+function haveTwins(members: readonly Member[]): boolean {
+  const lines = new Set<string>()
+  for (const { index, metric } of members) {
+    const { ids, starts } = index.order
+    for (let i = starts[metric]; i < starts[metric + 1]; i++) {
+      const bytes = Buffer.alloc(index.arena.length(ids[i]))
+      index.arena.copy(ids[i], bytes, 0)
+      const line = bytes.toString('latin1')
+      if (lines.has(line)) return true
+      lines.add(line)
+    }
+  }
+  return false
 }
 
 function member(

@@ -76,7 +76,8 @@ export default defineExporter({
   async open(config, host) {
     const address = parseAddress(config.endpoint)
     const resource = resourceOf(host, config.resource)
-    const families = new Families(constantLabels(resource, config.resource_labels), conflict(host))
+    const labels = constantLabels(resource, config.resource_labels)
+    const families = new Families(labels, conflict(host), twins(host))
     const target = targetLabels(resource)
     const spare: Buffer[] = []
     const server = await scrapeServer({
@@ -119,6 +120,7 @@ function* scrape(
   const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES)
   try {
     families.refresh()
+    families.findTwins()
     yield* new Exposition(families.list, options, buffer).chunks()
   } finally {
     spare.push(buffer)
@@ -159,6 +161,15 @@ function conflict(host: Host) {
       metric: name,
       type: skipped,
       taken_by: kept,
+    })
+  }
+}
+
+function twins(host: Host) {
+  return (name: string) => {
+    host.count('metrics_repeated', 1)
+    host.log.warn('two processors make the same series: Prometheus keeps one; rename one metric', {
+      metric: name,
     })
   }
 }

@@ -160,6 +160,21 @@ test('a metric whose name another type has is left out, counted and said once', 
   assert.equal(said.length, 3)
 })
 
+test('series with the same labels from two dictionaries are said and counted once', async t => {
+  const { write, scrape, host } = await opened(t)
+  for (const [dictionary, labels] of [['x', 'y'], ['z', 'y'], ['y']].entries()) {
+    const fixture = new SeriesFixture([metric('io', { labels: ['from'] })], dictionary + 1)
+    for (const [id, label] of labels.entries()) fixture.born(id, 0, [label])
+    const points = labels.map((_, id) => ({ id, values: [id] }))
+    await write(fixture.batch(points), fixture.view)
+    assert.equal(host.counts.get('metrics_repeated') ?? 0, dictionary > 1 ? 1 : 0)
+    await scrape()
+    assert.equal(host.counts.get('metrics_repeated') ?? 0, dictionary > 0 ? 1 : 0)
+  }
+  const said = host.lines.filter(line => line.startsWith('two processors make the same series'))
+  assert.equal(said.length, 1)
+})
+
 test('two pipelines that bring the same dictionary make each series appear once', async t => {
   const { write, scrape } = await opened(t)
   const fixture = new SeriesFixture([metric('a', { labels: ['i'] })])
@@ -220,7 +235,7 @@ test('while a chunk is on its way series may die and ids change hands', () => {
   ])
   for (let id = 0; id < 5000; id++) fixture.born(id, 0, [`first-${id}`])
   fixture.batch(Array.from({ length: 5000 }, (_, id) => ({ id, values: [id] })))
-  const families = new Families([], () => assert.fail())
+  const families = new Families([], assert.fail, assert.fail)
   families.add(fixture.view)
   families.refresh()
   const options = { format: 'text', created: false, target: '' } as const
