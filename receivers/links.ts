@@ -67,7 +67,10 @@ export function chooseLinks(facts: LinkFacts, patterns: LinkPatterns): LinkChoic
   for (const link of wanted) {
     const below = stack.below(link).find(lower => wantedIndexes.has(lower.ifindex))
     const hasEthernet = hardwareEthernet.has(link.hardwareType)
-    if (below) refused.set(link.name, `it carries the packets of ${below.name}, which is watched`)
+    const peer = pairKinds.has(link.kind) && !link.lowerElsewhere && watched.get(link.lower)
+    if (peer) refused.set(link.name, `it is the other end of ${peer.link.name}, which is watched`)
+    else if (below)
+      refused.set(link.name, `it carries the packets of ${below.name}, which is watched`)
     else if (!hasEthernet && !hardwareRaw.has(link.hardwareType)) {
       refused.set(link.name, `its link header (ARPHRD ${link.hardwareType}) is not known`)
     } else watched.set(link.ifindex, { link, role: roleOf(link), hasEthernet })

@@ -144,3 +144,18 @@ test('devices that stand on each other in a circle end in no endless walk', () =
   const all = links({ name: 'a', kind: 'vlan', lower: 2 }, { name: 'b', kind: 'vlan', lower: 1 })
   assert.deepEqual(choose(all, ['a']).watched, {})
 })
+
+test('of a pair with both ends here one is watched, or each packet would count twice', () => {
+  const all = links(
+    lo,
+    { name: 'va', kind: 'veth', lower: 3 },
+    { name: 'vb', kind: 'veth', lower: 2 },
+    { name: 'vc', kind: 'veth', lower: 5 },
+    { name: 'vd', kind: 'veth', lower: 4 },
+  )
+  assert.deepEqual(choose(all, [], ['v*'], ['vc']), {
+    watched: { va: 'network', vd: 'network' },
+    covered: [],
+    refused: { vb: 'it is the other end of va, which is watched' },
+  })
+})
