@@ -4,6 +4,7 @@
  * Follows netlink events at once, so that a pod's first packets are seen. A link that cannot be
  * observed is said once and left out; the others go on.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Host } from '../../core/index.ts'
 import type { Attachment, BpfMap, BpfObject, Link, LinkWatch } from '../../native/index.ts'
 import { chooseLinks, type LinkPatterns, type LinkRole, type WatchedLink } from '../links.ts'
@@ -44,11 +45,17 @@ export class LinkAttachments {
   }
 
   /**
-   * Attaches to all links that are there and follows changes from now on.
+   * Attaches to all links that are there and follows changes from now on. The kernel takes about
+   * 10 ms for each program of a link, so the event loop has its turn after every link.
    * @throws KernelError when there are links to observe and none of them can be.
    */
-  start(): void {
-    const errors = this.#apply(this.#watch.list(), () => {})
+  async start(): Promise<void> {
+    const errors: unknown[] = []
+    for (const link of this.#choose(this.#watch.list())) {
+      const error = this.#tryObserve(link)
+      if (error) errors.push(error)
+      await nextTurn()
+    }
     if (this.#observed.size === 0 && errors.length > 0) throw errors[0]
     this.#watch.onChange(() => this.#refresh())
     if (this.#observed.size === 0) {
@@ -75,47 +82,59 @@ export class LinkAttachments {
     return this.#names.get(ifindex) ?? ''
   }
 
-  /** Detaches everything: no counter moves after this. Safe twice. */
-  close(): void {
+  /** Follows no more changes; what is attached goes on counting. Safe twice. */
+  stopFollowing(): void {
     this.#isOpen = false
     this.#watch.close()
-    for (const { attachments } of this.#observed.values()) detach(attachments)
-    this.#observed.clear()
+  }
+
+  /** Detaches everything, the event loop having its turn after every link. Safe twice. */
+  async close(): Promise<void> {
+    this.stopFollowing()
+    for (const [ifindex, { attachments }] of this.#observed) {
+      this.#observed.delete(ifindex)
+      detach(attachments)
+      await nextTurn()
+    }
   }
 
   #refresh(): void {
     if (!this.#isOpen) return
     try {
-      this.#apply(this.#watch.list(), link => this.#countUnobserved(link))
+      for (const link of this.#choose(this.#watch.list())) {
+        if (!this.#tryObserve(link)) this.#countUnobserved(link.link)
+      }
     } catch (error) {
       this.#host.log.warn(`links cannot be followed: ${messageOf(error)}`)
     }
   }
 
-  /** Brings attachments in line with the links that are there. @returns what failed. */
-  #apply(links: readonly Link[], onNew: (link: Link) => void): unknown[] {
+  /** Lets go of links that are not to be observed any more. @returns those that are and are not. */
+  #choose(links: readonly Link[]): WatchedLink[] {
     const facts = { links, defaultRoutes: this.#watch.defaultRoutes() }
     const { watched, covered, refused } = chooseLinks(facts, this.#patterns)
     for (const [ifindex, { role }] of this.#observed) {
       if (watched.get(ifindex)?.role !== role) this.#drop(ifindex)
     }
-    const errors: unknown[] = []
-    for (const [ifindex, link] of watched) {
-      if (this.#observed.has(ifindex)) {
-        this.#names.set(ifindex, link.link.name)
-        continue
-      }
-      try {
-        this.#observe(link)
-        onNew(link.link)
-      } catch (error) {
-        errors.push(error)
-        this.#say(link.link.name, `is not observed: ${messageOf(error)}`)
-      }
-    }
     for (const [name, why] of refused) this.#say(name, `is not observed: ${why}`)
     this.#cover(covered)
-    return errors
+    const fresh = [...watched].filter(([ifindex, { link }]) => {
+      if (!this.#observed.has(ifindex)) return true
+      this.#names.set(ifindex, link.name)
+      return false
+    })
+    return fresh.map(([, link]) => link)
+  }
+
+  /** @returns why the link cannot be observed, undefined when it is. */
+  #tryObserve(link: WatchedLink): unknown {
+    try {
+      this.#observe(link)
+      return undefined
+    } catch (error) {
+      this.#say(link.link.name, `is not observed: ${messageOf(error)}`)
+      return error
+    }
   }
 
   #observe(link: WatchedLink): void {

@@ -59,7 +59,7 @@ export default defineReceiver({
   },
   emits: flowColumns,
 
-  open(config, host) {
+  async open(config, host) {
     const kernel = openKernel(host)
     try {
       const object = kernel.openObject('flows.bpf.o', {
@@ -68,7 +68,7 @@ export default defineReceiver({
       })
       const patterns = { interfaces: config.interfaces, exclude: config.exclude_interfaces }
       const links = new LinkAttachments(object, kernel.links(), host, patterns)
-      links.start()
+      await links.start()
       const others = new OtherRows({ host, object, nameOf: ifindex => links.nameOf(ifindex) })
       return new FlowReader(kernel, object.map('flow_table'), links, others, config)
     } catch (error) {

@@ -87,17 +87,20 @@ export class FlowReader implements Receiver {
     return rows.writer.done()
   }
 
-  /** Detaches, so that counters stand still, and lets the next reads give what is left. */
+  /**
+   * Lets the next reads give what is left. The programs stay attached: letting go of hundreds of
+   * links takes seconds, and what is counted meanwhile must not wait for that.
+   */
   finish(): void {
-    this.#links.close()
+    this.#links.stopFollowing()
     this.#isFinishing = true
     this.#sweep = undefined
     this.#dueUs = 0
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#isOver = true
-    this.#links.close()
+    await this.#links.close()
     this.#kernel.close()
   }
 

@@ -80,9 +80,13 @@ export class FlowReceiver {
     })
   }
 
+  finish(): void {
+    this.#receiver.finish!()
+  }
+
   /** What core does at shutdown: the last reads, then close. */
   async end(): Promise<readonly FlowRow[]> {
-    this.#receiver.finish!()
+    this.finish()
     this.read()
     await this.#receiver.close()
     return this.rows
