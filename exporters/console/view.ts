@@ -36,8 +36,8 @@ const STATE_STYLES: Readonly<Record<string, Style>> = {
 }
 const MARGIN = ' '
 const NARROW = 72
-/** Below this there is room for one number. */
-const LEAST = 40
+/** Below a terminal of 40 columns there is room for one number. */
+const LEAST = 38
 /** Widths behind the two endpoints: protocol, packets, bits, state. */
 const PROTOCOL = 6
 const PACKETS = 10

@@ -51,6 +51,14 @@ test('the table has a title, totals, drops, and a line for each flow', () => {
   ])
 })
 
+test('a terminal of 40 columns has the table, a smaller one the packets only', () => {
+  const [forty, less] = [40, 39].map(width =>
+    table(AGENT, RATES, { width, height: 24, colour: false, flowLines: 2 }),
+  )
+  assert.match(forty[3], /^ source +destination +bits\/s$/)
+  assert.equal(less.length, 1)
+})
+
 test('no line is wider than the terminal and no picture higher, whatever its size', () => {
   for (let width = 1; width <= 200; width++) {
     for (const height of [1, 2, 3, 4, 5, 10, 50]) {
