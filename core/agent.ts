@@ -5,12 +5,13 @@ import { randomUUID } from 'node:crypto'
 import { unwatchFile, watchFile } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import type { AgentInfo, Host, ReceiverDefinition } from './contract.ts'
+import type { AgentInfo, Host, ReceiverDefinition, Tape } from './contract.ts'
 import { EXIT, isEnvironmentError } from './errors.ts'
 import type { LogSink } from './log.ts'
 import type { Plan, Planned, PlannedReceiver } from './plan_types.ts'
 import { createRegistry } from './registry.ts'
 import { version } from './root.ts'
+import { messageOf } from './runtime/deadline.ts'
 import { Ledger } from './runtime/ledger.ts'
 import { NothingToRead } from './runtime/reading.ts'
 import { Runtime } from './runtime/runtime.ts'
@@ -38,7 +39,7 @@ export interface AgentOptions {
 export async function runAgent(plan: Plan, options: AgentOptions): Promise<number> {
   const agent = new Agent(plan, options)
   try {
-    await agent.start()
+    await Promise.race([agent.start(), agent.ended])
   } catch (error) {
     await agent.stop()
     if (!isEnvironmentError(error)) throw error
@@ -58,10 +59,12 @@ export class Agent {
   readonly ended: Promise<void>
   readonly info: AgentInfo
   readonly runtime: Runtime
-  readonly #plan: Plan
+  #plan: Plan
   readonly #options: AgentOptions
   readonly #abort = new AbortController()
   readonly #tape: TapeWriter | undefined
+  /** Ids of receivers that the tape was given to. */
+  readonly #recorded = new Set<string>()
   #telemetry: Telemetry | undefined
   #end: () => void = () => undefined
   #stopping: Promise<void> | undefined
@@ -121,12 +124,18 @@ export class Agent {
   async #reload(makePlan: () => Promise<Plan>): Promise<void> {
     const log = this.#options.log.component('service')
     try {
-      await this.runtime.reload(await makePlan())
+      const plan = await makePlan()
+      await this.runtime.reload(plan)
       log.info('configuration reloaded')
+      const before = JSON.stringify(this.#plan.service.telemetry)
+      if (JSON.stringify(plan.service.telemetry) !== before) {
+        log.warn('service.telemetry is read at the start only; restart fovea to change it')
+      }
+      const { telemetry } = this.#plan.service
+      this.#plan = { ...plan, service: { ...plan.service, telemetry } }
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
       this.runtime.ledger.count('service', 'reload_failed', 1)
-      log.error(`configuration not reloaded, the old one goes on: ${message}`)
+      log.error(`configuration not reloaded, the old one goes on: ${messageOf(error)}`)
     }
   }
 
@@ -153,13 +162,16 @@ export class Agent {
     await this.#reloading
     await this.runtime.stop()
     await this.#telemetry?.close()
-    await this.#tape?.close()
+    await this.#tape?.close().catch(error => {
+      this.#options.log.component('service').error(`the tape is not whole: ${messageOf(error)}`)
+    })
   }
 
   #host(planned: Planned, lost: (cause: string, rows: number) => void): Host {
     const { id, folder } = planned
     const { ledger } = this.runtime
     const telemetry = this.#telemetry as Telemetry
+    const tape = this.#tapeOf(planned)
     return {
       id,
       log: this.#options.log.component(id),
@@ -171,9 +183,22 @@ export class Agent {
       asset: name => join(folder, name),
       lost,
       agent: this.info,
-      ...(this.#tape && isReceiver(planned) && { tape: this.#tape.stream(id) }),
+      ...(tape && { tape }),
       receiver: type => this.#receiver(type),
     }
+  }
+
+  /** Two openings of one receiver would mix on one tape, and its head has the first options. */
+  #tapeOf(planned: Planned): Tape | undefined {
+    const { id } = planned
+    if (!this.#tape || !isReceiver(planned)) return undefined
+    if (this.#recorded.has(id) || !this.#plan.receivers.some(receiver => receiver === planned)) {
+      const text = 'not recorded: the tape has the receivers as they were at the start'
+      this.#options.log.component(id).warn(text)
+      return undefined
+    }
+    this.#recorded.add(id)
+    return this.#tape.stream(id)
   }
 
   async #receiver(type: string): Promise<ReceiverDefinition> {

@@ -95,4 +95,6 @@ if (import.meta.main) {
     env: process.env,
   }
   process.exitCode = await main(process.argv.slice(2), io)
+  // What a component left open, a socket or a timer, must not keep a stopped agent alive.
+  setTimeout(() => process.exit(), 1000).unref()
 }

@@ -10,7 +10,7 @@
  * endian. Key 0 of a stream defines its next key: the payload is the key's name. A file whose name
  * ends in `.zst` or `.gz` is compressed as a whole.
  */
-import { createWriteStream, readFileSync, type WriteStream } from 'node:fs'
+import { createWriteStream, openSync, readFileSync, type WriteStream } from 'node:fs'
 import { createGzip, createZstdCompress, gunzipSync, zstdDecompressSync } from 'node:zlib'
 import type { Tables } from './batch.ts'
 import type { Tape } from './contract.ts'
@@ -36,9 +36,10 @@ export class TapeWriter {
   readonly #startMs = performance.now()
   #error: Error | undefined
 
+  /** @throws ConfigError when the file cannot be written. */
   constructor(path: string, streams: readonly TapeStream[]) {
     this.#ids = streams.map(stream => stream.id)
-    this.#file = createWriteStream(path)
+    this.#file = createWriteStream(path, { fd: openForWriting(path) })
     this.#file.on('error', error => {
       this.#error = error
     })
@@ -89,6 +90,14 @@ export class TapeWriter {
       await closed
     }
     if (this.#error) throw this.#error
+  }
+}
+
+function openForWriting(path: string): number {
+  try {
+    return openSync(path, 'w')
+  } catch (error) {
+    throw new ConfigError(`cannot record: ${(error as Error).message}`)
   }
 }
 

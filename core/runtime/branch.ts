@@ -10,7 +10,11 @@ import { PermanentError, RetryableError } from '../errors.ts'
 import { LogLimiter } from '../log.ts'
 import type { PlannedExporter } from '../plan_types.ts'
 import { SERIES_TABLE, type SeriesView } from '../series.ts'
+import { closeWithin, messageOf, settled, within } from './deadline.ts'
 import type { Account } from './ledger.ts'
+
+/** What an exporter is given to end a write after its deadline, and to close at the end. */
+const GRACE_MS = 1000
 
 type OpenExporter = (plan: PlannedExporter) => Exporter | Promise<Exporter>
 
@@ -79,8 +83,8 @@ export class Branch {
       resume = resolve
     })
     try {
-      await this.#attempting
-      await this.#exporter.close()
+      await this.#endAttempt()
+      await this.#close(GRACE_MS)
       try {
         this.#exporter = await this.#open(plan)
         this.#plan = plan
@@ -92,6 +96,17 @@ export class Branch {
       this.#pause = undefined
       resume()
     }
+  }
+
+  /** @throws when the write that is under way does not even end at its deadline. */
+  async #endAttempt(): Promise<void> {
+    const patienceMs = (this.#plan.timeoutMs || 5 * GRACE_MS) + GRACE_MS
+    if (await within(Promise.resolve(this.#attempting), patienceMs)) return
+    throw new Error(`${this.id} does not end the write that is under way`)
+  }
+
+  #close(ms: number): Promise<void> {
+    return closeWithin(() => this.#exporter.close(), ms, this.#log)
   }
 
   /** Fill of the queue in units of its sizer. */
@@ -224,19 +239,26 @@ export class Branch {
       const context: WriteContext = { signal: abort.signal, series: waiting.series }
       const written = this.#exporter.write(waiting.batch, context)
       waiting.account.seconds += (performance.now() - startMs) / 1000
-      if (written) await written
+      if (written) await settled(written, abort.signal, GRACE_MS, () => this.#stuck())
       return undefined
     } catch (error) {
       if (abort.signal.aborted && !(error instanceof PermanentError)) {
         return { message: `no answer in ${timeoutMs} ms`, retryable: true, afterMs: undefined }
       }
       const retryable = error instanceof RetryableError
-      const message = error instanceof Error ? error.message : String(error)
-      return { message, retryable, afterMs: retryable ? error.afterMs : undefined }
+      return {
+        message: messageOf(error),
+        retryable,
+        afterMs: retryable ? error.afterMs : undefined,
+      }
     } finally {
       clearTimeout(timer)
       this.#writing = undefined
     }
+  }
+
+  #stuck(): void {
+    this.#limited.warn('stuck', 'write goes on after its deadline; nothing else is written')
   }
 
   #sleep(ms: number): Promise<void> {
@@ -251,17 +273,13 @@ export class Branch {
 
   /**
    * Writes what waits, each batch one more attempt, until `deadlineMs` (performance.now); then what
-   * is left counts as failed. Resolves when the exporter is closed.
+   * is left counts as failed. Resolves when the exporter is closed, or does not close. Never throws.
    */
   async drain(deadlineMs: number): Promise<void> {
     this.#stopping = true
     this.#wake?.()
-    const timeout = Math.max(0, deadlineMs - performance.now())
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<'late'>(resolve => {
-      timer = setTimeout(() => resolve('late'), timeout)
-    })
-    if ((await Promise.race([this.#running, late])) === 'late') {
+    const leftMs = () => deadlineMs - performance.now()
+    if (!(await within(Promise.resolve(this.#running), leftMs()))) {
       const rest = this.#queue.splice(0)
       if (this.#current) rest.unshift(this.#current)
       let rows = 0
@@ -272,7 +290,6 @@ export class Branch {
       this.#writing?.abort()
       this.#log.error('stopped before everything was delivered', { rows_lost: rows })
     }
-    clearTimeout(timer)
-    await this.#exporter.close()
+    await this.#close(Math.max(GRACE_MS, leftMs()))
   }
 }

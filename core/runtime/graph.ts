@@ -4,15 +4,20 @@
  */
 import type { Batch } from '../batch.ts'
 import { unpackBatch } from '../batch.ts'
-import type { Feed, Host, Log } from '../contract.ts'
+import type { Host, Log } from '../contract.ts'
 import { LogLimiter } from '../log.ts'
-import type { Plan, Planned, PlannedExporter } from '../plan_types.ts'
+import type { Planned, PlannedExporter } from '../plan_types.ts'
 import { Branch } from './branch.ts'
+import { within } from './deadline.ts'
+import { Feeds } from './feeds.ts'
 import type { Ledger } from './ledger.ts'
 import type { TaskResult, WorkerDefinition } from './messages.ts'
 import type { Routes } from './routes.ts'
 import { SeriesBooks } from './series_books.ts'
 import { WorkerLink } from './worker_link.ts'
+
+/** A worker that has not answered for this long is not ready. */
+const SILENCE_MAX_MS = 10_000
 
 export interface GraphOptions {
   readonly ledger: Ledger
@@ -24,19 +29,16 @@ export class Graph {
   routes: Routes
   readonly branches = new Map<string, Branch>()
   readonly links = new Map<string, WorkerLink>()
-  /** When a worker last answered, performance.now. */
-  answeredMs = 0
+  readonly feeds: Feeds
   readonly #options: GraphOptions
   readonly #books = new SeriesBooks()
-  readonly #feeds = new Map<string, Feed>()
-  /** Workers that get what feeds send: also those that are only just starting. */
-  readonly #listening = new Set<WorkerLink>()
   /** A stage that throws at every batch says so once a minute. */
   readonly #limiters = new Map<string, LogLimiter>()
 
   constructor(routes: Routes, options: GraphOptions) {
     this.routes = routes
     this.#options = options
+    this.feeds = new Feeds(options)
   }
 
   async openBranch(planned: PlannedExporter): Promise<Branch> {
@@ -57,44 +59,13 @@ export class Graph {
         for (const dictionary of dictionaries) this.#books.restart(dictionary)
       },
     })
-    this.#listening.add(link)
+    this.feeds.listen(link)
     try {
-      for (const id of link.processors) {
-        const feed = this.#feeds.get(id)
-        if (feed) link.addFeed(id, feed)
-      }
       await link.start(Date.now())
-      this.answeredMs = performance.now()
       return link
     } catch (error) {
-      await this.closeLinks([link])
+      await this.closeLinks([link], 0)
       throw error
-    }
-  }
-
-  /** Starts the feeds of these processors that do not run yet. Before the links that want them. */
-  async startFeeds(processors: Plan['processors']): Promise<void> {
-    for (const planned of processors) {
-      if (!planned.definition.feed || this.#feeds.has(planned.id)) continue
-      const host = this.#options.host(planned)
-      const feed = planned.definition.feed(planned.config as never, host)
-      this.#feeds.set(planned.id, feed)
-      await feed.start(buffer => this.#fromFeed(planned.id, buffer))
-    }
-  }
-
-  #fromFeed(id: string, buffer: ArrayBuffer): void {
-    const links = [...this.#listening].filter(link => link.processors.has(id))
-    for (let at = 0; at < links.length; at++) {
-      links[at].update(id, at === links.length - 1 ? buffer : buffer.slice(0))
-    }
-  }
-
-  async stopFeeds(keep: ReadonlySet<string> = new Set()): Promise<void> {
-    for (const [id, feed] of this.#feeds) {
-      if (keep.has(id)) continue
-      this.#feeds.delete(id)
-      await feed.close()
     }
   }
 
@@ -103,16 +74,34 @@ export class Graph {
    * loses.
    */
   paused(receiver: string): boolean {
-    for (const name of this.routes.workersBehind(receiver))
-      if (this.links.get(name)?.full) return true
+    if (this.congested(receiver)) return true
     for (const name of this.routes.exportersBehind(receiver)) {
       if (this.branches.get(name)?.full) return true
     }
     return false
   }
 
+  /** A worker that its rows go through has no room. */
+  congested(receiver: string): boolean {
+    for (const name of this.routes.workersBehind(receiver)) {
+      if (this.links.get(name)?.full) return true
+    }
+    return false
+  }
+
   fromReceiver(receiver: string, batch: Batch): void {
     this.#dispatch(batch, this.routes.fromReceiver(receiver))
+  }
+
+  /** A sentence for each worker that has not answered lately. */
+  get silent(): string[] {
+    return [...this.links.values()].flatMap(({ name, answeredMs }) => {
+      const ms = performance.now() - answeredMs
+      const seconds = Math.round(ms / 1000)
+      return ms > SILENCE_MAX_MS
+        ? `pipelines of worker ${name} have not ticked for ${seconds} s`
+        : []
+    })
   }
 
   /** No worker has anything to do but to let time pass. */
@@ -136,19 +125,23 @@ export class Graph {
 
   /**
    * These workers' stages put out all they hold. What one puts out may be for another: rounds go on
-   * until nothing waits, at most one for each pipeline.
+   * until nothing waits, at most one for each pipeline, or until `deadlineMs` (performance.now).
    */
-  async finishLinks(links: readonly WorkerLink[]): Promise<void> {
+  async finishLinks(links: readonly WorkerLink[], deadlineMs: number): Promise<void> {
     const roundsMax = links.reduce((sum, link) => sum + link.definition.pipelines.length, 1)
     for (let round = 0; round < roundsMax; round++) {
-      for (const link of links) if (round === 0 || link.waiting) await link.finish(Date.now())
+      for (const link of links) {
+        if (round > 0 && !link.waiting) continue
+        const finished = link.finish(Date.now())
+        if (!(await within(finished, deadlineMs - performance.now()))) await link.close(deadlineMs)
+      }
     }
-    await this.closeLinks(links)
+    await this.closeLinks(links, deadlineMs)
   }
 
-  async closeLinks(links: readonly WorkerLink[]): Promise<void> {
-    for (const link of links) this.#listening.delete(link)
-    await Promise.all(links.map(link => link.close()))
+  async closeLinks(links: readonly WorkerLink[], deadlineMs: number): Promise<void> {
+    for (const link of links) this.feeds.unlisten(link)
+    await Promise.all(links.map(link => link.close(deadlineMs)))
   }
 
   /** After a reload: series of stages and ways that are no more leave the exporters. */
@@ -207,7 +200,6 @@ export class Graph {
   }
 
   #takeResult(result: TaskResult): void {
-    this.answeredMs = performance.now()
     const { ledger, log } = this.#options
     for (const news of result.news) this.#books.apply(news, this.branches.values())
     for (const { pipeline, id, rows, seconds } of result.rows) {
@@ -218,8 +210,8 @@ export class Graph {
       account.seconds += seconds
     }
     for (const { id, name, n } of result.events) ledger.count(id, name, n)
-    for (const { id, level, message, fields } of result.logs) {
-      if (level === 'error') this.#limiter(id).error(message, message, fields)
+    for (const { id, level, message, fields, key } of result.logs) {
+      if (level === 'error') this.#limiter(id).error(key ?? message, message, fields)
       else log(id)[level](message, fields)
     }
     for (const { pipelines, batch } of result.outputs) this.#returned(pipelines, unpackBatch(batch))

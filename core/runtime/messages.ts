@@ -30,6 +30,7 @@ export interface WorkerStage {
   readonly type: string
   readonly config: Readonly<Record<string, unknown>>
   readonly accepts: Tables
+  readonly tablesOut: Tables
   /** Number of this stage's series dictionary. */
   readonly dictionary: number
 }
@@ -72,6 +73,8 @@ export interface StageLog {
   readonly level: 'debug' | 'info' | 'warn' | 'error'
   readonly message: string
   readonly fields: LogFields
+  /** Errors of one key are logged once a minute; the message itself when absent. */
+  readonly key?: string
 }
 
 export function noRows(): Record<Outcome, number> {

@@ -4,10 +4,17 @@
  */
 import type { Batch } from '../batch.ts'
 import type { Host, Log, Receiver } from '../contract.ts'
+import { ConfigError, isEnvironmentError } from '../errors.ts'
 import { LogLimiter } from '../log.ts'
 import type { PlannedReceiver } from '../plan_types.ts'
+import { batchMistake } from './batch_mistake.ts'
+import { closeWithin, messageOf, within } from './deadline.ts'
 import type { Account, Ledger } from './ledger.ts'
 
+/** The others do not wait longer for one that opens. */
+const OPEN_MS = 5000
+/** How long the end waits for it to close. */
+const CLOSE_MS = 2000
 /** How often a receiver is read that does not say. */
 const EVERY_MS = 200
 /** Rows asked for in one call. */
@@ -26,6 +33,8 @@ export class Reading {
   readonly #log: Log
   readonly #limited: LogLimiter
   #receiver: Receiver | undefined
+  #opening = false
+  #closed = false
   #lostSaid = 0
 
   constructor(plan: PlannedReceiver, ledger: Ledger, log: Log) {
@@ -36,16 +45,66 @@ export class Reading {
     this.#account = ledger.account('receiver', plan.id)
   }
 
-  /** @throws what the receiver's `open` threw. */
-  async open(host: Host): Promise<void> {
-    this.#receiver = await this.plan.definition.open(this.plan.config as never, host)
+  /**
+   * Opens it, within a time that the others can wait. Failing degrades it alone; `opened` is called
+   * when it opens late. @throws what ends the start: a required one failed, or the configuration is
+   * wrong.
+   */
+  async open(host: Host, opened: () => void): Promise<void> {
+    const opening = this.#open(host)
+    try {
+      if (await within(opening, OPEN_MS)) return
+    } catch (error) {
+      this.#degrade(error)
+      if (this.plan.required || error instanceof ConfigError) throw error
+      return
+    }
+    this.degraded = `has not opened in ${OPEN_MS / 1000} s; it is read as soon as it does`
+    opening.then(
+      () => {
+        if (this.#closed) return
+        this.degraded = undefined
+        this.#log.info('open at last')
+        opened()
+      },
+      error => {
+        this.#degrade(error)
+        this.#log.error(`not open: ${this.degraded}`)
+      },
+    )
+  }
+
+  #degrade(error: unknown): void {
+    const { name, message } =
+      error instanceof Error ? error : { name: 'Error', message: `${error}` }
+    const known = isEnvironmentError(error)
+    this.degraded = known || name === 'Error' ? message : `${name}: ${message}`
+    this.remedy = known ? error.remedy : ''
+  }
+
+  async #open(host: Host): Promise<void> {
+    this.#opening = true
+    try {
+      this.#receiver = await this.plan.definition.open(this.plan.config as never, host)
+    } finally {
+      this.#opening = false
+    }
+    if (this.#closed) await this.close()
   }
 
   get isOpen(): boolean {
     return this.#receiver !== undefined
   }
+  get isOpening(): boolean {
+    return this.#opening
+  }
   get ended(): boolean {
-    return this.#receiver === undefined || (this.#receiver.ended?.() ?? false)
+    try {
+      return this.#receiver === undefined ? !this.#opening : (this.#receiver.ended?.() ?? false)
+    } catch (error) {
+      this.#fail(error)
+      return false
+    }
   }
 
   /** How often it wants to be read. */
@@ -78,12 +137,11 @@ export class Reading {
     try {
       batch = this.#receiver.read(ROWS_MAX)
     } catch (error) {
-      this.#ledger.count(this.plan.id, 'read_failed', 1)
-      const message = error instanceof Error ? error.message : String(error)
-      this.#limited.error(message, `read failed: ${message}`)
-      return null
+      return this.#fail(error)
     }
     if (!batch) return null
+    const mistake = batchMistake(batch, this.plan.tables)
+    if (mistake !== undefined) return this.#fail(mistake)
     this.#account.rows.out += batch.length
     if (batch.textOverflow > 0) {
       this.#ledger.count(this.plan.id, 'text_overflow', batch.textOverflow)
@@ -95,22 +153,27 @@ export class Reading {
     return batch
   }
 
+  /** One kind of failure is one line a minute, however much its words differ. */
+  #fail(error: unknown): null {
+    this.#ledger.count(this.plan.id, 'read_failed', 1)
+    this.#limited.error('read failed', `read failed: ${messageOf(error)}`)
+    return null
+  }
+
   finish(): void {
     try {
       this.#receiver?.finish?.()
     } catch (error) {
-      this.#log.error(`finish failed: ${error instanceof Error ? error.message : error}`)
+      this.#log.error(`finish failed: ${messageOf(error)}`)
     }
   }
 
+  /** Never throws, ends soon. One that is still opening is closed as soon as it is open. */
   async close(): Promise<void> {
+    this.#closed = true
     const receiver = this.#receiver
     this.#receiver = undefined
-    try {
-      await receiver?.close()
-    } catch (error) {
-      this.#log.error(`close failed: ${error instanceof Error ? error.message : error}`)
-    }
+    if (receiver) await closeWithin(() => receiver.close(), CLOSE_MS, this.#log)
   }
 }
 

@@ -91,12 +91,12 @@ export class Routes {
     const inside = readers.filter(reader => this.workerOf(reader.name) === worker)
     return {
       name: pipeline.name,
-      stages: pipeline.stages.map(({ id, accepts }): WorkerStage => {
+      stages: pipeline.stages.map(({ id, accepts, tablesOut }): WorkerStage => {
         const processor = this.#plan.processors.find(planned => planned.id === id)
         if (!processor) throw new Error(`no processor ${id}`)
         const { type, config } = processor
         const dictionary = this.#numbers.of(pipeline.name, id)
-        return { id, type, config, accepts, dictionary }
+        return { id, type, config, accepts, tablesOut, dictionary }
       }),
       readers: inside.map(reader => reader.name),
       returned: pipeline.exporters.length > 0 || inside.length < readers.length,
@@ -121,13 +121,13 @@ export class Routes {
     return found
   }
 
-  /** Workers that a receiver's rows can reach directly. */
+  /** Workers that a receiver's rows can reach, however far down. */
   workersBehind(receiver: string): Set<string> {
     const found = new Set<string>()
     const visit = (name: string) => {
       const worker = this.workerOf(name)
       if (worker !== null) found.add(worker)
-      for (const reader of this.readersOnMain(name)) visit(reader)
+      for (const reader of this.#readers(name)) visit(reader.name)
     }
     for (const name of this.fromReceiver(receiver)) visit(name)
     return found

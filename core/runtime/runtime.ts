@@ -4,7 +4,6 @@
  * changed.
  */
 import type { Host, Log } from '../contract.ts'
-import { isEnvironmentError } from '../errors.ts'
 import type { Plan, Planned, PlannedExporter } from '../plan_types.ts'
 import type { Branch } from './branch.ts'
 import { Graph } from './graph.ts'
@@ -20,8 +19,8 @@ const TICK_MAX_MS = 1000
 /** Workers get what has gathered this often; when all have been idle for a while, more rarely. */
 const HAND_OFF_MS = 1000
 const IDLE_HAND_OFF_MS = 5000
-/** A worker that has not answered for this long is not ready. */
-const SILENCE_MAX_MS = 10_000
+/** The last reads take no longer, however much the source still has. */
+const LAST_READ_MS = 2000
 
 export interface RuntimeOptions {
   readonly log: (id: string) => Log
@@ -40,6 +39,7 @@ export class Runtime {
   #tickMs = TICK_MAX_MS
   #handOffMs = 0
   #halted = true
+  #stopping = false
   #onEnded: () => void = () => undefined
 
   constructor(plan: Plan, ledger: Ledger, options: RuntimeOptions) {
@@ -61,17 +61,22 @@ export class Runtime {
     this.#onEnded = onEnded
     const { graph } = this
     for (const planned of this.#plan.exporters) {
-      graph.branches.set(planned.id, await graph.openBranch(planned))
+      const branch = await graph.openBranch(planned)
+      if (this.#stopping) return branch.drain(0)
+      graph.branches.set(planned.id, branch)
     }
-    await graph.startFeeds(this.#plan.processors)
+    await graph.feeds.start(this.#plan.processors)
     for (const [name, definition] of graph.routes.workers()) {
+      if (this.#stopping) return
       graph.links.set(name, await graph.openLink(name, definition))
     }
+    if (this.#stopping) return graph.closeLinks([...graph.links.values()], 0)
     for (const planned of this.#plan.receivers)
       this.#readings.set(planned.id, this.#reading(planned))
     await Promise.all([...this.#readings.values()].map(reading => this.#openReceiver(reading)))
+    if (this.#stopping) return
     const readings = [...this.#readings.values()]
-    if (readings.length > 0 && !readings.some(reading => reading.isOpen)) {
+    if (readings.length > 0 && !readings.some(reading => reading.isOpen || reading.isOpening)) {
       throw new NothingToRead(readings)
     }
     for (const { plan, degraded, remedy } of readings) {
@@ -85,16 +90,9 @@ export class Runtime {
     return new Reading(planned, this.ledger, this.#options.log(planned.id))
   }
 
-  /** Opens one; what this machine lacks degrades it, unless it is required. */
-  async #openReceiver(reading: Reading): Promise<void> {
-    const { plan } = reading
-    try {
-      await reading.open(this.#options.host(plan, (cause, rows) => reading.lost(cause, rows)))
-    } catch (error) {
-      reading.degraded = error instanceof Error ? error.message : String(error)
-      if (plan.required || !isEnvironmentError(error)) throw error
-      reading.remedy = error.remedy
-    }
+  #openReceiver(reading: Reading): Promise<void> {
+    const host = this.#options.host(reading.plan, (cause, rows) => reading.lost(cause, rows))
+    return reading.open(host, () => this.#pace())
   }
 
   /** True when every required receiver is open and every worker answered lately. */
@@ -104,18 +102,19 @@ export class Runtime {
     for (const { plan, isOpen, degraded } of this.#readings.values()) {
       if (plan.required && !isOpen) reasons.push(`receiver ${plan.id}: ${degraded ?? 'not open'}`)
     }
-    const silentMs = performance.now() - this.graph.answeredMs
-    if (this.graph.links.size > 0 && silentMs > SILENCE_MAX_MS) {
-      reasons.push(`pipelines have not ticked for ${Math.round(silentMs / 1000)} s`)
-    }
+    reasons.push(...this.graph.silent)
     return { ok: reasons.length === 0, reasons }
   }
 
   #run(): void {
     this.#halted = false
+    this.#pace()
+    this.#timer = setTimeout(() => this.#tick(), 0)
+  }
+
+  #pace(): void {
     const wishes = [...this.#readings.values()].map(reading => reading.everyMs)
     this.#tickMs = Math.max(TICK_MIN_MS, Math.min(TICK_MAX_MS, ...wishes))
-    this.#timer = setTimeout(() => this.#tick(), 0)
   }
 
   #halt(): void {
@@ -157,12 +156,21 @@ export class Runtime {
     return reading.slice(batch => this.graph.fromReceiver(reading.plan.id, batch))
   }
 
-  /** The last reads of these receivers, then their end. */
+  /**
+   * The last reads of these receivers, then their end. A full worker is waited for, a full queue is
+   * not: what the source holds now is gone when it is closed.
+   */
   async #finishReceivers(readings: readonly Reading[], deadlineMs: number): Promise<void> {
     for (const reading of readings) reading.finish()
+    const readMs = Math.min(deadlineMs, performance.now() + LAST_READ_MS)
     let rest = readings.filter(reading => reading.isOpen)
-    while (rest.length > 0 && performance.now() < deadlineMs) {
-      rest = rest.filter(reading => this.#slice(reading))
+    while (rest.length > 0 && performance.now() < readMs) {
+      rest = rest.filter(reading => this.graph.congested(reading.plan.id) || this.#slice(reading))
+      this.graph.handOffFull()
+      if (rest.length > 0) await new Promise(resolve => setImmediate(resolve))
+    }
+    for (const { plan } of rest) {
+      this.#options.log(plan.id).warn('closed while there was more to read')
     }
     await Promise.all(readings.map(reading => reading.close()))
   }
@@ -172,11 +180,14 @@ export class Runtime {
    * the deadline.
    */
   async stop(): Promise<void> {
-    const deadlineMs = performance.now() + this.#plan.service.shutdown_timeout
+    this.#stopping = true
+    const startMs = performance.now()
+    const { shutdown_timeout } = this.#plan.service
+    const deadlineMs = startMs + shutdown_timeout
     this.#halt()
-    await this.#finishReceivers([...this.#readings.values()], deadlineMs)
-    await this.graph.stopFeeds()
-    await this.graph.finishLinks([...this.graph.links.values()])
+    await this.#finishReceivers([...this.#readings.values()], startMs + shutdown_timeout / 3)
+    await this.graph.finishLinks([...this.graph.links.values()], startMs + shutdown_timeout / 1.5)
+    await this.graph.feeds.settle(new Set())
     await Promise.all([...this.graph.branches.values()].map(branch => branch.drain(deadlineMs)))
   }
 
@@ -195,17 +206,21 @@ export class Runtime {
     const old = [...this.#readings.values()].filter(
       reading => !isSame(reading.plan, plan.receivers),
     )
-    await this.#finishReceivers(old, performance.now() + plan.service.shutdown_timeout)
+    const deadlineMs = performance.now() + plan.service.shutdown_timeout
+    await this.#finishReceivers(old, deadlineMs)
     const kept = routes.workers()
     const worn = [...graph.links].filter(([name]) => news.links.has(name) || !kept.has(name))
-    await graph.finishLinks(worn.map(([, link]) => link))
+    await graph.finishLinks(
+      worn.map(([, link]) => link),
+      deadlineMs,
+    )
     for (const [name] of worn) graph.links.delete(name)
     for (const { plan: planned } of old) this.#readings.delete(planned.id)
     for (const [name, link] of news.links) graph.links.set(name, link)
     for (const reading of news.readings) this.#readings.set(reading.plan.id, reading)
     graph.routes = routes
     this.#plan = plan
-    await graph.stopFeeds(new Set(plan.processors.map(({ id }) => id)))
+    await graph.feeds.settle(new Set(plan.processors.map(({ id }) => id)))
     graph.retireSeries()
     this.#dropBranches(plan)
     this.#run()
@@ -225,7 +240,7 @@ export class Runtime {
 
   async #buildParts(plan: Plan, routes: Routes, news: News): Promise<void> {
     const { graph } = this
-    await graph.startFeeds(plan.processors)
+    await graph.feeds.start(plan.processors)
     for (const [name, definition] of routes.workers()) {
       const running = graph.links.get(name)?.definition
       if (running && isSameWork(running, definition)) continue
@@ -257,7 +272,8 @@ export class Runtime {
   async #unbuild(news: News): Promise<void> {
     for (const { branch, before } of news.exchanged) await branch.exchange(before)
     await Promise.all(news.readings.map(reading => reading.close()))
-    await this.graph.closeLinks([...news.links.values()])
+    await this.graph.closeLinks([...news.links.values()], 0)
+    await this.graph.feeds.undo()
     for (const id of news.branches) {
       await this.graph.branches.get(id)?.drain(0)
       this.graph.branches.delete(id)

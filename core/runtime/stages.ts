@@ -8,6 +8,7 @@
 import type { Batch } from '../batch.ts'
 import { packBatch, unpackBatch } from '../batch.ts'
 import type { LogFields, ProcessorDefinition, ProcessorHost, Stage } from '../contract.ts'
+import { batchMistake, rowsSaid } from './batch_mistake.ts'
 import type {
   RoutedBatch,
   StageLog,
@@ -124,17 +125,28 @@ export class StageGraph {
       return
     }
     for (const reader of pipeline.readers) this.#enter(reader, batch)
-    if (!pipeline.returned) return
+    if (pipeline.returned) this.#return(pipeline.name, batch)
+  }
+
+  /** One batch may leave a pipeline twice: given out twice, or come by two ways of a join. */
+  #return(name: string, batch: Batch): void {
     const names = this.#outputs.get(batch)
-    if (!names) this.#outputs.set(batch, [pipeline.name])
-    else if (!names.includes(pipeline.name)) names.push(pipeline.name)
+    if (!names) this.#outputs.set(batch, [name])
+    else if (!names.includes(name)) names.push(name)
+    else this.#outputs.set({ ...batch }, [name])
   }
 
   #onward(pipeline: PipelineRun, at: number, put: Put): void {
     if (put === null || put === undefined) return
     const batches = Array.isArray(put) ? (put as readonly Batch[]) : [put as Batch]
+    const run = pipeline.stages[at]
     for (const batch of batches) {
-      pipeline.stages[at].rows.out += batch.length
+      const mistake = batchMistake(batch, run.plan.tablesOut)
+      if (mistake !== undefined) {
+        this.#fail(run, rowsSaid(batch), mistake)
+        continue
+      }
+      run.rows.out += batch.length
       this.#through(pipeline, at + 1, batch)
     }
   }
@@ -167,7 +179,8 @@ export class StageGraph {
     if (this.#logs.length >= LOGS_MAX) return
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
     const text = `stage failed: ${message.split('\n').slice(0, 3).join(' ')}`
-    this.#logs.push({ id: run.plan.id, level: 'error', message: text, fields: { rows } })
+    const key = 'stage failed'
+    this.#logs.push({ id: run.plan.id, level: 'error', message: text, fields: { rows }, key })
   }
 
   #result(): TaskResult {

@@ -9,6 +9,7 @@ import { Piscina } from 'piscina'
 import type { Batch, BatchMessage } from '../batch.ts'
 import { packBatch } from '../batch.ts'
 import type { Feed, Log } from '../contract.ts'
+import { messageOf, within } from './deadline.ts'
 import type { Ledger } from './ledger.ts'
 import type { RoutedBatch, Task, TaskResult, WorkerDefinition } from './messages.ts'
 import { workerFile } from './worker_file.ts'
@@ -48,6 +49,8 @@ export class WorkerLink {
   #updates: { id: string; buffer: ArrayBuffer }[] = []
   #released: { dictionary: number; ids: number[] }[] = []
   #running: Promise<void> | undefined
+  #closed = false
+  #answeredMs = performance.now()
 
   constructor(
     name: string,
@@ -104,6 +107,15 @@ export class WorkerLink {
     return this.#running !== undefined
   }
 
+  /** When it last answered, performance.now. */
+  get answeredMs(): number {
+    return this.#answeredMs
+  }
+
+  feed(id: string): Feed | undefined {
+    return this.#feeds.get(id)
+  }
+
   addFeed(id: string, feed: Feed): void {
     this.#feeds.set(id, feed)
   }
@@ -148,12 +160,21 @@ export class WorkerLink {
   /** The last hand-off: stages put out all that they hold. */
   async finish(nowMs: number): Promise<void> {
     await this.#running
-    await this.#exchange(nowMs, true)
+    this.#running = this.#exchange(nowMs, true).finally(() => {
+      this.#running = undefined
+    })
+    await this.#running
   }
 
-  async close(): Promise<void> {
-    await this.#running
+  /**
+   * Ends the thread. A hand-off that is under way has until `deadlineMs` (performance.now), then it
+   * is cut off and its rows count as failed.
+   */
+  async close(deadlineMs: number): Promise<void> {
+    await within(Promise.resolve(this.#running), deadlineMs - performance.now())
+    this.#closed = true
     await this.#pool.destroy()
+    await this.#running
   }
 
   async #exchange(nowMs: number, final: boolean): Promise<void> {
@@ -185,18 +206,21 @@ export class WorkerLink {
     return task
   }
 
-  #send(task: Task): Promise<TaskResult> {
+  async #send(task: Task): Promise<TaskResult> {
     const transferList = [
       ...task.inputs.map(({ batch }) => batch.buffer),
       ...task.updates.map(({ buffer }) => buffer),
     ]
+    if (this.#closed) throw new Error('it does not run any more')
     // piscina's own type of this list is inferred from a signature that @types/node no longer has
-    return this.#pool.run(task, { transferList: transferList as never })
+    const result = await this.#pool.run(task, { transferList: transferList as never })
+    this.#answeredMs = performance.now()
+    return result
   }
 
   /** What was handed over is lost, and so is what the stages held. */
   #died(task: Task, error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = messageOf(error)
     let rows = 0
     for (const { pipelines, batch } of task.inputs) {
       for (const name of pipelines) {
@@ -216,12 +240,21 @@ export class WorkerLink {
         account.rows.held = 0
       }
     }
+    if (this.#closed) {
+      const text = `worker ${this.name} did not end in time and was cut off`
+      if (rows > 0) this.#log.error(text, { rows_lost: rows })
+      return
+    }
     this.#log.error(`worker ${this.name} died, starting it anew: ${message}`, { rows_lost: rows })
     this.#ledger.count(`worker/${this.name}`, 'restarts', 1)
     this.#fresh = true
     this.#released = []
     this.#events.died(this.dictionaries)
-    this.#addSnapshots()
+    try {
+      this.#addSnapshots()
+    } catch (error) {
+      this.#log.error(`a feed gave no snapshot: ${messageOf(error)}`)
+    }
   }
 
   /** Changes sent before the snapshot are part of it. */

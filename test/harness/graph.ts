@@ -24,16 +24,19 @@ export interface Books {
   readonly accounts: readonly Account[]
   readonly events: ReadonlyMap<string, number>
   readonly lost: ReadonlyMap<string, number>
+  /** Lines of the log, warnings and errors. */
+  readonly log: readonly string[]
 }
 
-const quiet = openLog({ format: 'logfmt', level: 'error', write: () => undefined })
-const PLUGIN = fileURLToPath(new URL('./faulty_plugin.ts', import.meta.url))
+const PLUGINS = ['./faulty_plugin.ts', './rude_plugin.ts'].map(name =>
+  fileURLToPath(new URL(name, import.meta.url)),
+)
 
 /** The plan of a YAML text; `folder` is where its files lie. */
 export function planOf(yaml: string, folder: string): Promise<Plan> {
   const file = join(folder, 'agent.yaml')
   const text = yaml.replaceAll('DIE', join(folder, 'die'))
-  writeFileSync(file, `plugins: [${PLUGIN}]\n${text}\n`)
+  writeFileSync(file, `plugins: [${PLUGINS.join(', ')}]\n${text}\n`)
   return loadPlan({ files: [file] })
 }
 
@@ -48,7 +51,9 @@ export async function runGraph(
   const folder = mkdtempSync(join(tmpdir(), 'fovea-graph-'))
   try {
     writeFileSync(join(folder, 'die'), '')
-    const agent = new Agent(await planOf(graph.yaml, folder), { log: quiet, signals: false })
+    const lines: string[] = []
+    const log = openLog({ format: 'logfmt', level: 'warn', write: line => lines.push(line) })
+    const agent = new Agent(await planOf(graph.yaml, folder), { log, signals: false })
     try {
       await agent.start()
       await (during ? during(agent, folder) : agent.ended)
@@ -56,7 +61,7 @@ export async function runGraph(
       await agent.stop()
     }
     const { accounts, events, lost } = agent.runtime.ledger
-    return { accounts, events, lost }
+    return { accounts, events, lost, log: lines }
   } finally {
     rmSync(folder, { recursive: true })
   }
