@@ -11,6 +11,7 @@
 #include "receivers/flows/flows.h"
 
 #define TCP_FLAGS_COUNTED (TCP_SYN | TCP_FIN | TCP_RST | TCP_URG | TCP_ECE | TCP_CWR)
+#define TCP_FLAGS_ENDED (TCP_FIN | TCP_RST | RESET_BY_PEER)
 
 struct sighting {
 	__u64 now;
@@ -24,7 +25,7 @@ static __always_inline bool is_opening(__u16 tcp_flags)
 	return (tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
-/* A SYN on an entry that saw FIN or RST: the tuple is used again, the counters go on. */
+/* A SYN on an entry that ended: the tuple is used again, the counters go on. */
 static __always_inline void restart_flow(struct flow_count *count, const struct sighting *seen)
 {
 	count->first_ns = seen->now;
@@ -37,7 +38,7 @@ static __always_inline void restart_flow(struct flow_count *count, const struct 
 
 static __always_inline void count_syn(struct flow_count *count, const struct sighting *seen)
 {
-	if (count->tcp_flags & (TCP_FIN | TCP_RST))
+	if (count->tcp_flags & TCP_FLAGS_ENDED)
 		restart_flow(count, seen);
 	if (seen->tcp_flags & TCP_ACK) {
 		count->initiator = INITIATOR_DESTINATION;
@@ -52,15 +53,21 @@ static __always_inline void count_syn(struct flow_count *count, const struct sig
 	count->awaits_ack = 1;
 }
 
+/* An RST is the last word of both directions (open.h). */
+static __always_inline void end_reverse(const struct flow_key *key);
+
 /* Segmentation repeats URG and ECE in every segment; FIN is in the last, CWR in the first only. */
-static __always_inline void count_flags(struct flow_count *count, const struct sighting *seen)
+static __always_inline void count_flags(struct flow_count *count, const struct flow_key *key,
+					const struct sighting *seen)
 {
 	if (seen->tcp_flags & TCP_SYN)
 		count_syn(count, seen);
 	if (seen->tcp_flags & TCP_FIN)
 		__sync_fetch_and_add(&count->fin, 1);
-	if (seen->tcp_flags & TCP_RST)
+	if (seen->tcp_flags & TCP_RST) {
 		__sync_fetch_and_add(&count->rst, 1);
+		end_reverse(key);
+	}
 	if (seen->tcp_flags & TCP_URG)
 		__sync_fetch_and_add(&count->urg, seen->segments);
 	if (seen->tcp_flags & TCP_ECE)
@@ -80,12 +87,13 @@ static __always_inline void end_handshake(struct flow_count *count, __u16 tcp_fl
 	count->handshake_us = us == 0 ? 1 : us > 0xffffffff ? 0xffffffff : us;
 }
 
-static __always_inline void count_flow(struct flow_count *count, const struct sighting *seen)
+static __always_inline void count_flow(struct flow_count *count, const struct flow_key *key,
+				       const struct sighting *seen)
 {
 	__sync_fetch_and_add(&count->packets, seen->segments);
 	__sync_fetch_and_add(&count->bytes, seen->bytes);
 	if (unlikely(seen->tcp_flags & TCP_FLAGS_COUNTED))
-		count_flags(count, seen);
+		count_flags(count, key, seen);
 	if (unlikely(count->awaits_ack))
 		end_handshake(count, seen->tcp_flags);
 	if (unlikely(seen->tcp_flags & ~count->tcp_flags))

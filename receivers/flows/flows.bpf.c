@@ -186,7 +186,7 @@ static __always_inline int count_packet(struct __sk_buff *skb, struct place plac
 		count = open_flow(&key, &seen);
 	if (unlikely(!count))
 		return count_other(&key, TABLE_FULL, &seen);
-	count_flow(count, &seen);
+	count_flow(count, &key, &seen);
 	return NEXT;
 }
 

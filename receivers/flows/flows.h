@@ -24,6 +24,9 @@ struct SHARED flow_key {
 	__u8  pad[2];
 };
 
+/* In tcp_flags, above the header's nine: the other direction saw an RST, so this one is over too. */
+#define RESET_BY_PEER 0x8000
+
 /*
  * Cumulative counters of one key. What every packet touches comes first: behind the map's own
  * header and the key it shares one cache line with the key's end, and the element is three lines
@@ -34,7 +37,7 @@ struct SHARED flow_count {
 	__u64 bytes;
 	__u64 last_ns;
 	__u32 handshake_us;		/* SYN to first ACK of the present flow; 0 not known */
-	__u16 tcp_flags;		/* or over the present flow */
+	__u16 tcp_flags;		/* or over the present flow; RESET_BY_PEER */
 	__u8  initiator;		/* enum flow_initiator */
 	__u8  awaits_ack;		/* a SYN passed, the ACK that ends the handshake did not */
 	__u64 first_ns;			/* start of the present flow */

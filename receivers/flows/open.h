@@ -28,6 +28,14 @@ static __always_inline struct flow_count *find_reverse(const struct flow_key *ke
 	return bpf_map_lookup_elem(&flow_table, &reverse);
 }
 
+static __always_inline void end_reverse(const struct flow_key *key)
+{
+	struct flow_count *reverse = find_reverse(key);
+
+	if (reverse)
+		reverse->tcp_flags |= RESET_BY_PEER;
+}
+
 static __always_inline __u8 initiator_by_icmp(__u8 type, __u8 request, __u8 reply)
 {
 	return type == request ? INITIATOR_SOURCE

@@ -19,7 +19,8 @@ const CHUNK = 2048
 /** Entries looked at in one call of `read` while none of them has a row. */
 const SCAN_MAX = 24_576
 const TCP_FIN = 1
-const TCP_RST = 4
+/** RST here, or in the other direction: RESET_BY_PEER of flows.h. */
+const TCP_RST = 4 | 0x8000
 
 export interface ReaderOptions {
   /** Milliseconds. */

@@ -43,6 +43,9 @@ export const flowColumns = pickColumns([
 
 export const flowState = { new: 1, active: 2, closed: 3, reset: 4, idle: 5, other: 6 } as const
 
+/** Those of the TCP header; the bits above are the kernel half's own. */
+const TCP_FLAGS = 0x1ff
+
 const key = flowKey.fields
 const count = flowCount.fields
 
@@ -180,7 +183,7 @@ export class FlowRows {
     const word = byte >> 2
     data.time_us[row] = this.unixUs(wideAt(words, word + (count.last_ns.offset >> 2)))
     data.start_us[row] = this.unixUs(wideAt(words, word + (count.first_ns.offset >> 2)))
-    data.tcp_flags[row] = halves[(byte + count.tcp_flags.offset) >> 1]!
+    data.tcp_flags[row] = halves[(byte + count.tcp_flags.offset) >> 1]! & TCP_FLAGS
     const initiator = bytes[byte + count.initiator.offset]!
     data.initiator[row] = initiator
     data.is_reply[row] = initiator === flowInitiator.INITIATOR_DESTINATION ? 1 : 0

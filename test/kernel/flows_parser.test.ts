@@ -22,6 +22,7 @@ import {
   four,
   headers,
   PSH,
+  RST,
   type Row,
   SYN,
   TCP,
@@ -134,6 +135,32 @@ if (await inPrivateNetwork(import.meta.url)) {
       [4, 2, 2, 1, SYN, 0],
     )
     assert.ok(Number(row!.first_ns) > 0 && Number(row!.syn_ns) >= Number(row!.first_ns))
+  })
+
+  test('an RST ends both directions: a SYN behind it is a new flow', () => {
+    const [a, b] = [
+      [10, 0, 0, 1],
+      [10, 0, 0, 2],
+    ]
+    const there = (flags: number) =>
+      send(four(ipv4({ protocol: TCP, source: a, destination: b }, tcp({ flags, payload: 0 }))))
+    const back = (flags: number) => {
+      const answer = tcp({ flags, payload: 0, from: 2000, to: 1000 })
+      send(four(ipv4({ protocol: TCP, source: b, destination: a }, answer)), 'flows_to_network')
+    }
+    for (let round = 0; round < 3; round++) {
+      there(SYN)
+      there(SYN)
+      back(RST | ACK)
+    }
+    const rows = flowsNow().sort((x, y) => Number(x.direction) - Number(y.direction))
+    assert.deepEqual(
+      rows.map(row => [row.direction, row.packets, row.flow_starts, row.syn, row.rst]),
+      [
+        [1, 6, 3, 6, 0],
+        [2, 3, 0, 0, 3],
+      ],
+    )
   })
 
   test('the answer to a datagram is a reply, whichever of the two was forwarded', () => {

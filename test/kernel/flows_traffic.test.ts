@@ -164,6 +164,20 @@ if (await inPrivateNetwork(import.meta.url)) {
     assert.deepEqual(open, [])
   })
 
+  test('a refused connection is over in both directions, not only where the RST passed', async t => {
+    const { pod } = held
+    const flows = await FlowReceiver.open(t, { ended_timeout: 100 })
+    pod.run(`python3 -c '
+import socket
+for port in range(7101, 7151):
+    assert socket.socket().connect_ex(("10.90.0.1", port)) == 111'`)
+    const ended = () => where(flows.rows, { protocol: tcp, flow_state: 4 })
+    await flows.readUntil('a last row of every direction', () => ended().length === 100)
+    const there = where(await flows.end(), { protocol: tcp, direction: outOfEndpoint })
+    assert.deepEqual([sum(there, 'packets'), sum(there, 'flow_starts')], [50, 50])
+    assert.ok(there.every(row => row.tcp_flags === 2))
+  })
+
   test('echo requests and replies are rows of their own by type, IPv4 and IPv6', async t => {
     const { pod } = held
     const flows = await FlowReceiver.open(t)
