@@ -16,6 +16,8 @@ import type { Metric, Part } from './metrics.ts'
 export interface Member {
   /** Index in the list of metrics. */
   readonly metric: number
+  /** The metric's name. */
+  readonly name: string
   readonly type: 'counter' | 'gauge' | 'histogram'
   readonly bounds: readonly number[]
   readonly part: Part
@@ -67,8 +69,8 @@ export function groupMetrics(metrics: readonly Metric[]): GroupPlan[] {
     groups.set(key, group)
     const slots = slotsOf(definition)
     for (const part of metric.parts) {
-      const { type, bounds = [] } = definition
-      group.members.push({ metric: index, type, bounds, part, offset: group.stride, slots })
+      const { name, type, bounds = [] } = definition
+      group.members.push({ metric: index, name, type, bounds, part, offset: group.stride, slots })
       group.stride += slots
     }
   })
@@ -81,14 +83,18 @@ export function groupMetrics(metrics: readonly Metric[]): GroupPlan[] {
  * a wrong type.
  */
 export function groupKernels(group: GroupPlan, columns: Columns): GroupKernels {
-  const { labels, where, path } = group.first
+  const { labels, where, path, definition } = group.first
   const missing = new Map<string, string>()
   for (const { column } of labels) {
-    if (!Object.hasOwn(columns, column)) missing.set(column, column)
+    if (Object.hasOwn(columns, column)) continue
+    missing.set(column, `${column} for metric ${definition.name}`)
   }
-  for (const expression of [where, ...group.members.map(member => member.part.value)]) {
-    if (!expression) continue
-    for (const [name, sentence] of missingIn(columns, expression)) missing.set(name, sentence)
+  const expressions = group.members.map(({ part, name }) => [part.value, name] as const)
+  if (where) expressions.push([where, definition.name])
+  for (const [expression, metric] of expressions) {
+    for (const [name, sentence] of missingIn(columns, expression)) {
+      missing.set(name, `${sentence} for metric ${metric}`)
+    }
   }
   refuseMissing(missing)
   const codecs = labels.map(label => {

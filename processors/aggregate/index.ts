@@ -74,6 +74,14 @@ export default defineProcessor({
       const group = openGroup(plan, tables, routes)
       if (group) groups.push(group)
     }
+    for (const { definition, tables: wanted, path } of metrics) {
+      if (path.startsWith('preset') || wanted.some(table => Object.hasOwn(tables, table))) continue
+      host.log.warn('a metric counts nothing here: its tables do not come this way', {
+        metric: definition.name,
+        from: wanted.join(', '),
+        tables: Object.keys(tables).join(', '),
+      })
+    }
     return new AggregateStage(metrics, groups, routes, config, host)
   },
 })

@@ -9,7 +9,8 @@ import { ConfigError, MissingColumns } from '../../core/index.ts'
 import type { MetricConfig } from '../../processors/aggregate/grammar.ts'
 import aggregate from '../../processors/aggregate/index.ts'
 import { resolveMetrics } from '../../processors/aggregate/metrics.ts'
-import { count } from '../harness/aggregate.ts'
+import { count, optionsOf } from '../harness/aggregate.ts'
+import { openStage } from '../harness/stage.ts'
 
 const columns = {
   packets: 'number',
@@ -114,7 +115,10 @@ describe('the grammar of metrics', () => {
       (error: unknown) => {
         assert.ok(error instanceof MissingColumns)
         assert.deepEqual(error.columns, ['node', 'sym'])
-        assert.match(error.message, /sym \(at character 1 of "sym > 1"\)/)
+        assert.equal(
+          error.message,
+          'needs node for metric a; sym (at character 1 of "sym > 1") for metric a',
+        )
         return true
       },
     )
@@ -122,6 +126,18 @@ describe('the grammar of metrics', () => {
 
   test('a table that no metric names passes untouched', () => {
     assert.throws(() => plan([count('a', { from: 'drops' })]), MissingColumns)
+  })
+
+  test('a metric whose table does not come this way is said', () => {
+    const metrics = [count('a', { from: ['flow', 'drops'] }), count('b', { by: ['pod'] })]
+    const { host } = openStage(aggregate, { flows: columns }, optionsOf(metrics))
+    assert.deepEqual(host.lines, [
+      {
+        level: 'warn',
+        message: 'a metric counts nothing here: its tables do not come this way',
+        fields: { metric: 'a', from: 'flow, drops', tables: 'flows' },
+      },
+    ])
   })
 
   test('a metric of the user replaces the one of a preset', () => {
