@@ -123,6 +123,11 @@ export class Graph {
     for (const link of this.links.values()) link.handOff(Date.now())
   }
 
+  /** Waits for all hand-offs under way: what they bring back may be for a worker that is to end. */
+  async settleLinks(deadlineMs: number): Promise<void> {
+    await Promise.all([...this.links.values()].map(link => link.settle(deadlineMs)))
+  }
+
   /**
    * These workers' stages put out all they hold. What one puts out may be for another: rounds go on
    * until nothing waits, at most one for each pipeline, or until `deadlineMs` (performance.now).

@@ -208,6 +208,7 @@ export class Runtime {
     )
     const deadlineMs = performance.now() + plan.service.shutdown_timeout
     await this.#finishReceivers(old, deadlineMs)
+    await graph.settleLinks(deadlineMs)
     const kept = routes.workers()
     const worn = [...graph.links].filter(([name]) => news.links.has(name) || !kept.has(name))
     await graph.finishLinks(

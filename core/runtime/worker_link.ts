@@ -157,6 +157,11 @@ export class WorkerLink {
     })
   }
 
+  /** Waits for the hand-off that is under way, until `deadlineMs` (performance.now). */
+  async settle(deadlineMs: number): Promise<void> {
+    await within(Promise.resolve(this.#running), deadlineMs - performance.now())
+  }
+
   /** The last hand-off: stages put out all that they hold. */
   async finish(nowMs: number): Promise<void> {
     await this.#running
@@ -171,7 +176,7 @@ export class WorkerLink {
    * is cut off and its rows count as failed.
    */
   async close(deadlineMs: number): Promise<void> {
-    await within(Promise.resolve(this.#running), deadlineMs - performance.now())
+    await this.settle(deadlineMs)
     this.#closed = true
     await this.#pool.destroy()
     await this.#running

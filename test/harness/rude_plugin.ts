@@ -63,6 +63,8 @@ const stage = defineProcessor({
       if (config.fault === 'null inside') return [null as never, batch]
       if (config.fault === 'other table') return { ...batch, table: 'stranger' }
       while (config.fault === 'hangs');
+      const startMs = performance.now()
+      while (config.fault === 'slow' && performance.now() - startMs < 150);
       return batch
     },
   }),
