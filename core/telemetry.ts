@@ -8,6 +8,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Meter } from '@opentelemetry/api'
 import { metrics as api } from '@opentelemetry/api'
+import { splitEndpoint } from './config/endpoint.ts'
 import type { AgentInfo } from './contract.ts'
 import { EnvironmentError } from './errors.ts'
 import type { ServiceConfig } from './plan_types.ts'
@@ -80,13 +81,6 @@ async function otlpReader(config: ServiceConfig['telemetry']): Promise<MetricRea
     exportIntervalMillis: config.otlp_interval,
     exportTimeoutMillis: Math.min(config.otlp_interval, 10_000),
   })
-}
-
-/** `host:port`, `[::1]:port` or `:port`. */
-export function splitEndpoint(endpoint: string): { host: string | undefined; port: number } {
-  const at = endpoint.lastIndexOf(':')
-  const host = endpoint.slice(0, at).replace(/^\[|\]$/g, '')
-  return { host: host || undefined, port: Number(endpoint.slice(at + 1)) }
 }
 
 function listen(endpoint: string, metrics: Handler, health: Health): Promise<Server> {

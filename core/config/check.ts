@@ -5,6 +5,7 @@
  * Finds all mistakes it can and stops at none: a component that is wrong is left out of
  * `components`, and whatever depends on it is not complained about a second time.
  */
+
 import type { ConfigSpec } from '../config_spec.ts'
 import type { ConfigError, Problem } from '../errors.ts'
 import {
@@ -20,6 +21,7 @@ import {
   SERVICE_OPTIONS,
   type ServiceOptions,
 } from './core_options.ts'
+import { endpointMistake } from './endpoint.ts'
 import { structured } from './fit.ts'
 import { parseId } from './ids.ts'
 import type { ConfigTree } from './load.ts'
@@ -85,7 +87,7 @@ export async function checkConfig(tree: ConfigTree, registry: Registry): Promise
     }
   }
   const service = validate(mapOf(tree.root, 'service', problems), SERVICE_OPTIONS, 'service')
-  problems.push(...service.problems)
+  problems.push(...service.problems, ...endpointProblems(service))
   return {
     components,
     written,
@@ -193,5 +195,14 @@ export function placeProblems(error: ConfigError, configured: Configured): Probl
     const { path, message } = problem
     if (!path) return problemAt(configured.at, configured.path, message)
     return problemAt(configured.valueAt(...path.split('.')), `${configured.path}.${path}`, message)
+  })
+}
+
+function endpointProblems({ config, valueAt }: Validated): Problem[] {
+  const telemetry = (config as ServiceOptions | undefined)?.telemetry
+  return (['endpoint', 'otlp_endpoint'] as const).flatMap(key => {
+    const mistake = endpointMistake(telemetry?.[key] ?? '')
+    if (mistake === undefined) return []
+    return problemAt(valueAt('telemetry', key), `service.telemetry.${key}`, mistake)
   })
 }

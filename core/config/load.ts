@@ -64,7 +64,8 @@ function readPart(file: string, cwd: string, problems: Problem[]): MapNode | und
   const absolute = resolve(cwd, file)
   let text: string
   try {
-    text = readFileSync(absolute, 'utf8')
+    // What some editors put in front counts as no column.
+    text = readFileSync(absolute, 'utf8').replace(/^\uFEFF/, '')
   } catch (error) {
     problems.push({ file, message: `cannot be read: ${fileReason(error)}` })
     return undefined
