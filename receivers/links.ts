@@ -75,7 +75,7 @@ export function chooseLinks(facts: LinkFacts, patterns: LinkPatterns): LinkChoic
       refused.set(link.name, `its link header (ARPHRD ${link.hardwareType}) is not known`)
     } else watched.set(link.ifindex, { link, role: roleOf(link), hasEthernet })
   }
-  return { watched, covered: coveredBy(watched, facts.links), refused }
+  return { watched, covered: coveredBy(watched, facts.links, stack), refused }
 }
 
 function isEndpoint(link: Link): boolean {
@@ -102,6 +102,7 @@ function globToRegExp(glob: string): RegExp {
 function coveredBy(
   watched: ReadonlyMap<number, WatchedLink>,
   links: readonly Link[],
+  stack: Stack,
 ): ReadonlySet<number> {
   const covered = new Set<number>()
   const isSeen = (ifindex: number) => watched.has(ifindex) || covered.has(ifindex)
@@ -109,7 +110,7 @@ function coveredBy(
     grew = false
     for (const link of links) {
       if (isSeen(link.ifindex) || !coveringKinds.has(link.kind)) continue
-      const ways = waysInto(link, links)
+      const ways = stack.waysInto(link)
       if (ways.length === 0 || !ways.every(isSeen)) continue
       covered.add(link.ifindex)
       grew = true
@@ -118,28 +119,32 @@ function coveredBy(
   return covered
 }
 
-function waysInto(link: Link, links: readonly Link[]): number[] {
-  if (stackedKinds.has(link.kind)) {
-    return link.lower > 0 && !link.lowerElsewhere ? [link.lower] : []
-  }
-  return links.filter(member => member.master === link.ifindex).map(member => member.ifindex)
-}
-
 /** Who stands on whom. */
 class Stack {
-  readonly #links: readonly Link[]
   readonly #byIndex: ReadonlyMap<number, Link>
+  /** ifindex of the members by that of their bridge or bond. */
+  readonly #members = new Map<number, number[]>()
 
   constructor(links: readonly Link[]) {
-    this.#links = links
     this.#byIndex = new Map(links.map(link => [link.ifindex, link]))
+    for (const { ifindex, master } of links) {
+      const members = this.#members.get(master)
+      if (members) members.push(ifindex)
+      else if (master > 0) this.#members.set(master, [ifindex])
+    }
+  }
+
+  /** ifindex of each device whose packets come in through this one. */
+  waysInto(link: Link): readonly number[] {
+    if (!stackedKinds.has(link.kind)) return this.#members.get(link.ifindex) ?? []
+    return link.lower > 0 && !link.lowerElsewhere ? [link.lower] : []
   }
 
   /** Every device below this one, itself left out; safe against loops. */
   below(link: Link): Link[] {
     const found = new Set<Link>()
     const visit = (upper: Link): void => {
-      for (const ifindex of waysInto(upper, this.#links)) {
+      for (const ifindex of this.waysInto(upper)) {
         const lower = this.#byIndex.get(ifindex)
         if (!lower || lower === link || found.has(lower)) continue
         found.add(lower)
