@@ -92,7 +92,7 @@ if (await inPrivateNetwork(import.meta.url)) {
     assert.ok(trains < segments! / 4, `${trains} buffers for ${segments} segments`)
   })
 
-  test('BIG TCP over IPv6: trains of more than 64 KiB count as the segments of the wire', async t => {
+  test('BIG TCP over IPv6: trains above 64 KiB count as the segments of the wire', async t => {
     const { pod } = held
     run(`ip link set dev veth-a gso_max_size 180000 gro_max_size 180000
       ip -n ${pod.name} link set dev eth0 gso_max_size 180000 gro_max_size 180000`)
@@ -164,7 +164,7 @@ if (await inPrivateNetwork(import.meta.url)) {
     assert.deepEqual(open, [])
   })
 
-  test('a refused connection is over in both directions, not only where the RST passed', async t => {
+  test('a refused connection is over in both directions, not only in that of the RST', async t => {
     const { pod } = held
     const flows = await FlowReceiver.open(t, { ended_timeout: 100 })
     pod.run(`python3 -c '
