@@ -24,7 +24,7 @@ struct SHARED flow_key {
 	__u8  pad[2];
 };
 
-/* In tcp_flags, above the header's nine: the other direction saw an RST, so this one is over too. */
+/* In tcp_flags, above the nine of the header: an RST of the other direction ended this one too. */
 #define RESET_BY_PEER 0x8000
 
 /*
