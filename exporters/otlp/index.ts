@@ -7,7 +7,6 @@
  */
 import {
   type Batch,
-  ConfigError,
   type ConfigOf,
   defineExporter,
   type Exporter,
@@ -20,7 +19,7 @@ import {
 } from '../../core/index.ts'
 import { readClientTls } from '../tls.ts'
 import { partialSuccess } from './answers.ts'
-import { parseEndpoint } from './endpoint.ts'
+import { destinationOf } from './destination.ts'
 import { Envelope } from './envelope.ts'
 import { LogRequests } from './logs.ts'
 import { MetricRequests } from './metrics.ts'
@@ -34,7 +33,10 @@ export default defineExporter({
   summary: 'Metrics and logs by OTLP, over gRPC or HTTP',
   stability: 'beta',
   config: OPTIONS,
-  needs: { time_us: 'number' },
+  needs: config => {
+    destinationOf(config)
+    return [{ time_us: 'number' }]
+  },
   async open(config, host) {
     return new OtlpExporter(config, host, await openTransport(config, host))
   },
@@ -42,30 +44,16 @@ export default defineExporter({
 
 async function openTransport(config: Config, host: Host): Promise<Transport> {
   const { protocol, tls, compression, compression_params, headers } = config
-  const { level } = compression_params
-  if (compression === 'gzip' && level > 9) {
-    throw new ConfigError([{ path: 'compression_params.level', message: 'gzip has levels 1 to 9' }])
-  }
-  const endpoint = parseEndpoint(config.endpoint, protocol, tls)
-  const options = { compression, level, headers, userAgent: `fovea/${host.agent.version}` }
+  const { endpoint, urls } = destinationOf(config)
+  const userAgent = `fovea/${host.agent.version}`
+  const options = { compression, level: compression_params.level, headers, userAgent }
   if (protocol === 'grpc') {
     const { grpcTransport } = await import('./grpc.ts')
     return grpcTransport(endpoint, endpoint.secure ? readClientTls(tls) : undefined, options)
   }
-  const urls = {
-    metrics: urlOf(config.metrics_endpoint || `${endpoint.url}/v1/metrics`, 'metrics_endpoint'),
-    logs: urlOf(config.logs_endpoint || `${endpoint.url}/v1/logs`, 'logs_endpoint'),
-  }
   const secure = urls.metrics.protocol === 'https:' || urls.logs.protocol === 'https:'
   const { httpTransport } = await import('./http.ts')
   return httpTransport(urls, secure ? readClientTls(tls) : undefined, options)
-}
-
-function urlOf(text: string, path: string): URL {
-  const url = URL.parse(text)
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
-  const message = `${JSON.stringify(text)} is not an http:// or https:// URL`
-  throw new ConfigError([{ path, message }])
 }
 
 /** What `MetricRequests` and `LogRequests` have in common once they have begun. */

@@ -71,7 +71,10 @@ export default defineExporter({
       description: 'A scraper that has not taken everything by then is cut off.',
     },
   },
-  needs: SERIES_COLUMNS,
+  needs: config => {
+    parseAddress(config.endpoint)
+    return [SERIES_COLUMNS]
+  },
 
   async open(config, host) {
     const address = parseAddress(config.endpoint)
