@@ -41,11 +41,19 @@ async function main(words: readonly string[]): Promise<void> {
       console.error(`${name} failed: ${(error as Error).stack}`)
     }
   }
-  console.log(`${machine()}\n\n${table(figures)}`)
+  const text = `${machine()}\n\n${table(figures)}`
+  console.log(text)
+  if (words.includes('--write')) writeInto(new URL('../../README.md', import.meta.url), text)
   const over = figures.filter(figure => reaches(figure) === false).length
   const within = figures.filter(figure => reaches(figure)).length
   console.log(`\n${within} within their goal, ${over} over, ${failed} groups failed`)
   process.exitCode = failed === 0 ? 0 : 1
+}
+
+function writeInto(file: URL, text: string): void {
+  const [before, after] = ['<!-- bench -->', '<!-- /bench -->']
+  const [head, rest] = readFileSync(file, 'utf8').split(before)
+  writeFileSync(file, `${head}${before}\n${text}\n${after}${rest!.split(after)[1]}`)
 }
 
 function machine(): string {
