@@ -3,9 +3,10 @@
  *
  * Absolute times swing with the machine and its load, so each figure stands beside a reference that
  * was measured in the same run; goals are ratios wherever a ratio says it. Nothing here fails a
- * test. `--short` measures just long enough to see that every figure can be taken. Words choose
- * groups.
+ * test. `--short` measures just long enough to see that every figure can be taken; `--write` puts
+ * the table into README.md. Words choose groups.
  */
+import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { type Figure, reaches, table } from './figure.ts'
 
