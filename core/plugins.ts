@@ -14,6 +14,7 @@ import type { Definition } from './contract.ts'
 import { definitionMistake } from './definition.ts'
 import { ConfigError } from './errors.ts'
 import * as core from './index.ts'
+import { within } from './runtime/deadline.ts'
 
 /** Where the running instance is found: in each thread its own. */
 const SHARED = Symbol.for('fovea.module')
@@ -140,6 +141,9 @@ function reason(error: unknown): string {
   return `${error.name}: ${error.message.split('\n')[0]}`
 }
 
+/** A module that waits for ever would otherwise end the program without a word. */
+const LOAD_MS = 10_000
+
 export interface PluginComponent {
   readonly kind: Definition['kind']
   readonly type: string
@@ -156,7 +160,9 @@ export async function loadPlugin(file: string): Promise<readonly PluginComponent
   installFoveaModule()
   let module: Readonly<Record<string, unknown>>
   try {
-    module = await import(pathToFileURL(file).href)
+    const loading = import(pathToFileURL(file).href)
+    if (!(await within(loading, LOAD_MS))) throw new Error(`not loaded in ${LOAD_MS / 1000} s`)
+    module = await loading
   } catch (error) {
     throw new ConfigError(`${file} cannot be loaded: ${reason(error)}`)
   }

@@ -12,6 +12,7 @@ import { within } from './deadline.ts'
 import { Feeds } from './feeds.ts'
 import type { Ledger } from './ledger.ts'
 import type { TaskResult, WorkerDefinition } from './messages.ts'
+import { namedError } from './named_error.ts'
 import type { Routes } from './routes.ts'
 import { SeriesBooks } from './series_books.ts'
 import { WorkerLink } from './worker_link.ts'
@@ -44,7 +45,11 @@ export class Graph {
   async openBranch(planned: PlannedExporter): Promise<Branch> {
     const host = this.#options.host(planned)
     const open = (plan: PlannedExporter) => plan.definition.open(plan.config as never, host)
-    return new Branch(planned, await open(planned), open, this.#options.log(planned.id))
+    try {
+      return new Branch(planned, await open(planned), open, this.#options.log(planned.id))
+    } catch (error) {
+      throw namedError('exporter', planned.id, error)
+    }
   }
 
   /**

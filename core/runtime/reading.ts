@@ -10,6 +10,7 @@ import type { PlannedReceiver } from '../plan_types.ts'
 import { batchMistake } from './batch_mistake.ts'
 import { closeWithin, messageOf, within } from './deadline.ts'
 import type { Account, Ledger } from './ledger.ts'
+import { namedError } from './named_error.ts'
 
 /** The others do not wait longer for one that opens. */
 const OPEN_MS = 5000
@@ -56,7 +57,9 @@ export class Reading {
       if (await within(opening, OPEN_MS)) return
     } catch (error) {
       this.#degrade(error)
-      if (this.plan.required || error instanceof ConfigError) throw error
+      if (this.plan.required || error instanceof ConfigError) {
+        throw namedError('receiver', this.plan.id, error)
+      }
       return
     }
     this.degraded = `has not opened in ${OPEN_MS / 1000} s; it is read as soon as it does`

@@ -96,6 +96,18 @@ test('a receiver that never opens is named, the others run, and the agent ends',
   assert.match(log.join(''), /not open, the others run: has not opened in 5 s/)
 })
 
+test('what an exporter or a receiver lacks, or has written wrong, is said with its name', async () => {
+  const plan = (fault: Parts) => runGraph({ yaml: yaml(fault) }, async () => undefined)
+  await assert.rejects(plan({ exporter: 'open lacks' }), {
+    name: 'EnvironmentError',
+    message: 'exporter rude_exporter: no port',
+  })
+  await assert.rejects(plan({ exporter: 'open mistake' }), {
+    name: 'ConfigError',
+    message: 'exporters.rude_exporter.fault: no good',
+  })
+})
+
 test('an agent whose exporter never opens can still be stopped', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'fovea-rude-'))
   const log = openLog({ format: 'logfmt', level: 'error', write: () => undefined })

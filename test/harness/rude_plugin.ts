@@ -2,7 +2,15 @@
  * Components that break the contract on purpose, each in one way, as a plugin: hanging, throwing,
  * giving what is no batch. The tests then ask what it costs the others.
  */
-import { type Batch, BatchWriter, defineExporter, defineProcessor, defineReceiver } from 'fovea'
+import {
+  type Batch,
+  BatchWriter,
+  ConfigError,
+  defineExporter,
+  defineProcessor,
+  defineReceiver,
+  EnvironmentError,
+} from 'fovea'
 import { ROW } from './faulty_rows.ts'
 
 const fault = { type: 'string', default: '', description: 'What it does wrong.' } as const
@@ -96,6 +104,10 @@ const exporter = defineExporter({
   needs: {},
   async open(config) {
     if (config.fault === 'open hangs') await never()
+    if (config.fault === 'open lacks') throw new EnvironmentError('no port', 'Free it.')
+    if (config.fault === 'open mistake') {
+      throw new ConfigError([{ path: 'fault', message: 'no good' }])
+    }
     return {
       write() {
         if (config.fault === 'write throws') throw new Error('no write')
