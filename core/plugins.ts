@@ -138,6 +138,9 @@ function reason(error: unknown): string {
   if (code === 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING') {
     return 'an installed package must ship JavaScript, this one ships TypeScript'
   }
+  if (error instanceof SyntaxError && error.message.endsWith('outside a module')) {
+    return 'it is a module, but its package.json says otherwise; add "type": "module" there'
+  }
   return `${error.name}: ${error.message.split('\n')[0]}`
 }
 

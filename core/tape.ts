@@ -119,7 +119,8 @@ export class TapeReader {
   readonly #byKey: Map<string, Entry[]>[]
   readonly #first: number[]
 
-  constructor(bytes: Buffer, path: string) {
+  constructor(tape: Uint8Array, path: string) {
+    const bytes = Buffer.from(tape.buffer, tape.byteOffset, tape.byteLength)
     const magicEnd = bytes.indexOf(10)
     const headerEnd = bytes.indexOf(10, magicEnd + 1)
     if (magicEnd < 0 || headerEnd < 0 || bytes.toString('latin1', 0, magicEnd) !== MAGIC) {

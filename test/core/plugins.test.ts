@@ -125,7 +125,16 @@ test('whatever is wrong with a plugin is said, all at once, without a stack', as
   const plugins: unknown[] = ['./nowhere', './empty', 'absent', 'typed', './broken.mjs']
   plugins.push('./throws.mjs', './no_default.mjs', 'typescript_only', './no_kind.mjs')
   plugins.push('./no_type.mjs', './no_plan.mjs', './odd_option.mjs', './bad_default.mjs')
-  plugins.push('./typed', './twin.mjs', './builtin.mjs', './typed', 5, { a: 'b' }, './waits.mjs')
+  plugins.push(
+    './typed',
+    './twin.mjs',
+    './builtin.mjs',
+    './typed',
+    5,
+    { a: 'b' },
+    './waits.mjs',
+    './called_commonjs',
+  )
   const { problems } = await registryFor(...plugins)
   assert.deepEqual(
     problems!.map(({ path, message }) => `${path}: ${message.replaceAll(folder, '.')}`),
