@@ -96,6 +96,12 @@ function mappedCodec(label: Label, map: NonNullable<Label['map']>, kind: Kind): 
   if (map === 'address_family') return kind === 'address' ? familyCodec(label.column) : null
   if (map === 'protocol_names') return kind === 'u8' ? protocolCodec(label.column) : null
   if (typeof map === 'string' || kind === 'address' || kind === 'bytes') return null
+  // A word for a value that no number equals would never be seen.
+  if (
+    kind !== 'text' &&
+    !Object.keys(map).every(value => Number.isFinite(Number.parseFloat(value)))
+  )
+    return null
   const words = [...new Set([label.otherwise, ...Object.values(map)])]
   const place = new Map<string | number, number>()
   for (const [value, word] of Object.entries(map)) {

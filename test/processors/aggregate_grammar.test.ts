@@ -82,6 +82,12 @@ describe('the grammar of metrics', () => {
       'metrics.0.by.p: this map does not fit pod, a column of kind text',
     ],
     [
+      'a map of words over numbers',
+      [count('a', { by: { p: { column: 'protocol', map: { tcp: 'TCP' } } } })],
+      {},
+      'metrics.0.by.p: this map does not fit protocol, a column of kind u8',
+    ],
+    [
       'a value of the wrong type',
       [count('a', { value: 'pod' })],
       {},
