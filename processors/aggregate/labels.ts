@@ -99,7 +99,7 @@ function mappedCodec(label: Label, map: NonNullable<Label['map']>, kind: Kind): 
   // A word for a value that no number equals would never be seen.
   if (
     kind !== 'text' &&
-    !Object.keys(map).every(value => Number.isFinite(Number.parseFloat(value)))
+    !Object.keys(map).every(value => value !== '' && Number.isFinite(Number(value)))
   )
     return null
   const words = [...new Set([label.otherwise, ...Object.values(map)])]
