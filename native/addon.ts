@@ -31,6 +31,7 @@ export interface Addon {
   loadLog(object: Handle): [libbpf: string, verifier: string]
   programFd(object: Handle, program: number): number
   link(object: Handle, program: number, attachType: number, ifindex: number, flags: number): Handle
+  linkTarget(link: Handle): number
   linkCgroup(object: Handle, program: number, attachType: number, path: string): Handle
   rawTracepoint(object: Handle, program: number, name: string | null): Handle
   tracepoint(object: Handle, program: number, id: number): Handle

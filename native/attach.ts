@@ -77,14 +77,15 @@ function attachTraffic(
   if (!forceClsact) {
     try {
       const handle = addon.link(object, index, attachType[direction], ifindex, flagFirst)
-      return byHandle('tcx', handle)
+      return { ...byHandle('tcx', handle), isAttached: () => addon.linkTarget(handle) === ifindex }
     } catch (error) {
       // A kernel without TCX does not know the attach type.
       if (errnoOf(error) !== 'EINVAL') throw error
     }
   }
-  const detach = clsact.attach(addon.programFd(object, index), program, ifindex, direction)
-  return attachment(program, 'clsact', detach, onClose)
+  const filter = clsact.attach(addon.programFd(object, index), program, ifindex, direction)
+  const isAttached = () => clsact.has(filter)
+  return { ...attachment(program, 'clsact', () => clsact.delete(filter), onClose), isAttached }
 }
 
 function attachment(

@@ -33,7 +33,7 @@ const priorities = [1, 2, 3, 4]
 
 type Direction = keyof typeof parents
 
-interface Filter {
+export interface Filter {
   readonly ifindex: number
   readonly parent: number
   /** Priority in the upper 16 bits, protocol below. */
@@ -52,15 +52,14 @@ export class Clsact {
   }
 
   /**
-   * Attaches a loaded program and returns what detaches it.
+   * Attaches a loaded program.
    * @throws Error with the errno that the kernel answered.
    */
-  attach(fd: number, program: string, ifindex: number, direction: Direction): () => void {
+  attach(fd: number, program: string, ifindex: number, direction: Direction): Filter {
     this.#claim ??= this.#addon.claim(`fovea/${this.#token}`)
     this.#addQdisc(ifindex)
     this.#deleteStale(ifindex, parents[direction])
-    const filter = this.#addFilter(fd, `fovea:${this.#token}:${program}`, ifindex, direction)
-    return () => this.#delete(filter)
+    return this.#addFilter(fd, `fovea:${this.#token}:${program}`, ifindex, direction)
   }
 
   close(): void {
@@ -105,15 +104,29 @@ export class Clsact {
     throw refused
   }
 
+  /** Whether the filter is still there: another owner may have deleted it or its qdisc. */
+  has({ ifindex, parent, name }: Filter): boolean {
+    try {
+      return this.#filters(ifindex, parent).some(filter => filter.name === name)
+    } catch {
+      return false
+    }
+  }
+
   #deleteStale(ifindex: number, parent: number): void {
+    for (const filter of this.#filters(ifindex, parent)) {
+      const token = /^fovea:([0-9a-f]{16}):/.exec(filter.name)?.[1]
+      if (token && this.#isAbandoned(token)) this.delete(filter)
+    }
+  }
+
+  /** The filters with our handle at this hook. */
+  #filters(ifindex: number, parent: number): Filter[] {
     const request = new NetlinkRequest(getFilter, flag.request | flag.dump)
     trafficHeader(request, { ifindex, handle: 0, parent, info: 0 })
-    for (const { type, payload } of ask(this.#addon, request)) {
-      if (type !== newFilter || payload.length < messageSize) continue
-      const filter = readFilter(payload)
-      const token = /^fovea:([0-9a-f]{16}):/.exec(filter?.name ?? '')?.[1]
-      if (filter && token && this.#isAbandoned(token)) this.#delete(filter)
-    }
+    return ask(this.#addon, request)
+      .filter(({ type, payload }) => type === newFilter && payload.length >= messageSize)
+      .flatMap(({ payload }) => readFilter(payload) ?? [])
   }
 
   #isAbandoned(token: string): boolean {
@@ -126,7 +139,7 @@ export class Clsact {
   }
 
   /** The link, its qdisc or the filter may be gone already: then there is nothing to delete. */
-  #delete(filter: Filter): void {
+  delete(filter: Filter): void {
     const request = new NetlinkRequest(deleteFilter, flag.request | flag.acknowledge)
     trafficHeader(request, filter)
     try {

@@ -102,6 +102,11 @@ export interface Attachment {
    * the next call goes on with the same pass; fewer bytes mean that it has ended.
    */
   read?(into: Uint8Array): number
+  /**
+   * tc: false once it sees no packet any more although nobody closed it, because the interface is
+   * gone (and another may have its ifindex), or because another owner deleted the qdisc or filter.
+   */
+  isAttached?(): boolean
   /** Detaches. Safe twice, and after the link is gone. */
   close(): void
 }

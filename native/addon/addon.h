@@ -102,6 +102,7 @@ int sys_bpf(int command, union bpf_attr *attributes);
 	X(load_log, "loadLog")                                                                     \
 	X(program_fd, "programFd")                                                                 \
 	X(link, "link")                                                                            \
+	X(link_target, "linkTarget")                                                               \
 	X(link_cgroup, "linkCgroup")                                                               \
 	X(raw_tracepoint, "rawTracepoint")                                                         \
 	X(tracepoint, "tracepoint")                                                                \

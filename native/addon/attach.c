@@ -55,6 +55,38 @@ napi_value js_link(napi_env env, napi_callback_info info)
 			    "attach to a link");
 }
 
+/* What BPF_OBJ_GET_INFO_BY_FD says of TCX and XDP links; older headers have no TCX in theirs. */
+struct link_info {
+	uint32_t type;
+	uint32_t id;
+	uint32_t program;
+	uint32_t pad;
+	uint32_t ifindex;
+	uint32_t attach_type;
+	uint32_t rest[4];
+};
+
+/* linkTarget(link): the ifindex it is attached to, 0 after that interface is gone */
+napi_value js_link_target(napi_env env, napi_callback_info info)
+{
+	struct link_info facts = { 0 };
+	union bpf_attr attributes;
+	struct instance *instance;
+	napi_value values[1];
+	void *fd;
+
+	if (!arguments(env, info, 1, values, &instance) ||
+	    !(fd = handle_get(env, instance, values[0], HANDLE_FD)))
+		return NULL;
+	memset(&attributes, 0, sizeof(attributes));
+	attributes.info.bpf_fd = (int)(intptr_t)fd;
+	attributes.info.info_len = sizeof(facts);
+	attributes.info.info = (uintptr_t)&facts;
+	if (sys_bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes) < 0)
+		return fail(env, errno, "ask a link where it is");
+	return number(env, facts.ifindex);
+}
+
 /* linkCgroup(object, program, attachType, path) */
 napi_value js_link_cgroup(napi_env env, napi_callback_info info)
 {

@@ -1,5 +1,5 @@
 /*
- * A thread that sleeps until links or routes change, and then wakes JavaScript.
+ * A thread that sleeps until links, routes or traffic control change, and then wakes JavaScript.
  *
  * Many changes while JavaScript has not yet looked are one call. The thread holds no lock and never
  * touches JavaScript but through its thread-safe function, which does not keep the process alive.
@@ -105,7 +105,8 @@ static int open_netlink(void)
 {
 	struct sockaddr_nl address = {
 		.nl_family = AF_NETLINK,
-		.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE,
+		.nl_groups = RTMGRP_LINK | RTMGRP_TC | RTMGRP_IPV4_ROUTE |
+			     RTMGRP_IPV6_ROUTE,
 	};
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	int error;

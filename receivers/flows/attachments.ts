@@ -113,8 +113,9 @@ export class LinkAttachments {
   #choose(links: readonly Link[]): WatchedLink[] {
     const facts = { links, defaultRoutes: this.#watch.defaultRoutes() }
     const { watched, covered, refused } = chooseLinks(facts, this.#patterns)
-    for (const [ifindex, { role }] of this.#observed) {
+    for (const [ifindex, { role, attachments }] of this.#observed) {
       if (watched.get(ifindex)?.role !== role) this.#drop(ifindex)
+      else if (attachments.some(one => one.isAttached?.() === false)) this.#lose(ifindex)
     }
     for (const [name, why] of refused) this.#say(name, `is not observed: ${why}`)
     this.#cover(covered)
@@ -165,6 +166,14 @@ export class LinkAttachments {
     this.#watched.delete(keyOf(ifindex))
     this.#gone.add(ifindex)
     this.#host.log.debug(`no longer observing ${observed.link.name}`)
+  }
+
+  /** Its entries go on: the link, or one in its place, is observed again at once. */
+  #lose(ifindex: number): void {
+    const { attachments, link } = this.#observed.get(ifindex)!
+    detach(attachments)
+    this.#observed.delete(ifindex)
+    this.#host.log.warn(`${link.name} was taken from us or made anew; it is observed again`)
   }
 
   #cover(covered: ReadonlySet<number>): void {

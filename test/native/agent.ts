@@ -29,6 +29,7 @@ const calls = {
     attachments.splice(0).forEach(one => {
       one.close()
     }),
+  isAttached: () => attachments.map(one => one.isAttached?.()),
   seen: (slot: number) => {
     const [key, value] = [new Uint8Array(4), new Uint8Array(8)]
     new DataView(key.buffer).setUint32(0, slot, true)

@@ -209,6 +209,33 @@ test('detaching after the link is gone is silent', { skip }, async t => {
   }
 })
 
+for (const clsact of [false, true]) {
+  const way = clsact || !hasTcx ? 'clsact' : 'tcx'
+  test(`an attachment by ${way} knows when its interface was made anew`, { skip }, async t => {
+    const agent = await agentInNamespace(t, { clsact })
+    const add = 'link add name same index 77 type veth peer name peer'.split(' ')
+    agent.run('ip', ...add)
+    await agent.call('open', ...object)
+    await agent.call('attach', 'probe_packet', { kind: 'tc', ifindex: 77, direction: 'ingress' })
+    await agent.call('attach', 'probe_second', { kind: 'tc', ifindex: 77, direction: 'egress' })
+    assert.deepEqual(await agent.call('isAttached'), [true, true])
+    agent.run('ip', 'link', 'delete', 'same')
+    agent.run('ip', ...add)
+    assert.deepEqual(await agent.call('isAttached'), [false, false])
+  })
+}
+
+test('a filter whose qdisc another owner deleted says so', { skip }, async t => {
+  const agent = await agentInNamespace(t, { clsact: true })
+  await agent.call('open', ...object)
+  await agent.call('attach', 'probe_packet', into)
+  await agent.call('watch')
+  const before = await agent.call('changes')
+  agent.run('tc', 'qdisc', 'delete', 'dev', 'lo', 'clsact')
+  assert.deepEqual(await agent.call('isAttached'), [false])
+  await eventually('the watch calls back', async () => (await agent.call('changes')) > before)
+})
+
 test('after kill -9 no link, program or map of ours is left', { skip }, async t => {
   const holder = await agentInNamespace(t)
   const agent = new Agent(t, { through: ['nsenter', `--net=/proc/${holder.process.pid}/ns/net`] })
