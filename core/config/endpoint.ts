@@ -9,7 +9,7 @@ export function splitEndpoint(endpoint: string): { host: string | undefined; por
   return { host: host || undefined, port: Number(endpoint.slice(at + 1)) }
 }
 
-/** What is wrong with an endpoint, without showing it; undefined when nothing is, or it is empty. */
+/** What is wrong with an endpoint, without showing it; undefined when it is right, or empty. */
 export function endpointMistake(endpoint: string): string | undefined {
   if (endpoint === '') return undefined
   const match = /^([a-z]+:\/\/)?(\[[0-9a-fA-F:.%\w]+\]|[^:\s/[\]$]*):(\d{1,5})$/.exec(endpoint)

@@ -273,7 +273,8 @@ export class Branch {
 
   /**
    * Writes what waits, each batch one more attempt, until `deadlineMs` (performance.now); then what
-   * is left counts as failed. Resolves when the exporter is closed, or does not close. Never throws.
+   * is left counts as failed. Resolves when the exporter is closed, or does not close. Never
+   * throws.
    */
   async drain(deadlineMs: number): Promise<void> {
     this.#stopping = true

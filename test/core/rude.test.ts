@@ -58,7 +58,7 @@ for (const [receiver, words] of [
   ['too long', 'its batch of rude_receiver says 99 rows and has room for 8'],
   ['ended throws', 'read failed: no end'],
 ] as const) {
-  test(`a receiver with the fault "${receiver}" is named once a minute, the others run`, async () => {
+  test(`a receiver with the fault "${receiver}" is named once, the others run`, async () => {
     const books = await run(
       { receiver },
       events => (events().get('rude_receiver\nread_failed') ?? 0) > 2,
@@ -86,7 +86,7 @@ for (const [part, fault] of [
   })
 }
 
-test('a receiver that fails to open by a bug degrades alone, with the kind of the bug', async () => {
+test('a receiver that fails to open by a bug degrades alone, and the bug is named', async () => {
   const { log } = await run({ receiver: 'open throws' })
   assert.match(log.join(''), /not open, the others run: TypeError: nothing.here is not a function/)
 })
@@ -96,7 +96,7 @@ test('a receiver that never opens is named, the others run, and the agent ends',
   assert.match(log.join(''), /not open, the others run: has not opened in 5 s/)
 })
 
-test('what an exporter or a receiver lacks, or has written wrong, is said with its name', async () => {
+test('what an exporter lacks, or has written wrong, is said with its name', async () => {
   const plan = (fault: Parts) => runGraph({ yaml: yaml(fault) }, async () => undefined)
   await assert.rejects(plan({ exporter: 'open lacks' }), {
     name: 'EnvironmentError',
@@ -165,7 +165,7 @@ test('a feed that never begins does not keep the others from starting', async ()
   assert.match(log.join(''), /its feed has not begun in 5 s/)
 })
 
-test('a write that ignores its deadline is named; its rows count as failed at the end', async () => {
+test('a write that ignores its deadline is named; its rows are failed at the end', async () => {
   const books = await runGraph({ yaml: yaml({ exporter: 'write hangs' }) }, async () => {
     await until('the good rows are there', () => good() === 100)
     await pause(2500)
@@ -176,7 +176,7 @@ test('a write that ignores its deadline is named; its rows count as failed at th
   assert.match(books.log.join(''), /write goes on after its deadline; nothing else is written/)
 })
 
-test('a changed processor has a changed feed after the reload, and the old feed is closed', async () => {
+test('a changed processor has a new feed after the reload, the old one is closed', async () => {
   const { events } = await runGraph({ yaml: yaml({}) }, async (agent, folder) => {
     await agent.runtime.reload(await planOf(yaml({ stage: 'other' }), folder))
     await until('the first feed is closed', () =>
@@ -188,7 +188,7 @@ test('a changed processor has a changed feed after the reload, and the old feed 
   assert.equal(events.get('rude_stage\nfeed closed of other'), 1)
 })
 
-test('one batch that comes by both ways of a join is there twice, whoever runs the ways', async () => {
+test('a batch that comes by both ways of a join is there twice, in any worker', async () => {
   for (const workers of [
     ['default', 'default', 'default'],
     ['one', 'two', 'three'],
