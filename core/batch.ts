@@ -6,6 +6,8 @@
  * strings.
  */
 
+import { copyBuffer, takeBuffer } from './spare.ts'
+
 export type Kind = 'u8' | 'u16' | 'u32' | 'number' | 'address' | 'text' | 'bytes'
 export type Columns = Readonly<Record<string, Kind>>
 /** Columns by table name: what flows along one edge of a pipeline. */
@@ -85,7 +87,7 @@ export const TEXT_OVERFLOW = '<overflow>'
  * A batch under construction. Fill `data`, set `length`, then hand `done()` on and forget this
  * object.
  *
- * Row capacity is rounded up to a multiple of 8 so that all views are aligned.
+ * Row capacity is rounded up: all views are aligned, and buffers come in few sizes.
  */
 export class BatchWriter<C extends Columns = Columns> {
   readonly table: string
@@ -106,9 +108,9 @@ export class BatchWriter<C extends Columns = Columns> {
   constructor(table: string, columns: C, rows: number, blobCapacity = 0) {
     this.table = table
     this.columns = columns
-    this.capacity = Math.max(8, (rows + 7) & ~7)
+    this.capacity = capacityFor(rows)
     this.#blobCapacity = (blobCapacity + 7) & ~7
-    this.#buffer = new ArrayBuffer(bufferBytes(columns, this.capacity, this.#blobCapacity))
+    this.#buffer = takeBuffer(bufferBytes(columns, this.capacity, this.#blobCapacity))
     this.data = views(columns, this.#buffer, this.capacity, this.#blobCapacity)
   }
 
@@ -147,6 +149,11 @@ export class BatchWriter<C extends Columns = Columns> {
       dictionary: this.dictionary,
     }
   }
+}
+
+/** Aligned for all views; large ones in few sizes, so that spare buffers fit. */
+function capacityFor(rows: number): number {
+  return rows <= 256 ? Math.max(8, (rows + 7) & ~7) : (rows + 255) & ~255
 }
 
 function bufferBytes(columns: Columns, capacity: number, blobCapacity: number): number {
@@ -223,7 +230,7 @@ export interface BatchMessage {
  */
 export function packBatch(batch: Batch, copy = false): BatchMessage {
   const { data: _, ...rest } = batch
-  return copy ? { ...rest, buffer: batch.buffer.slice(0) } : rest
+  return copy ? { ...rest, buffer: copyBuffer(batch.buffer) } : rest
 }
 
 export function unpackBatch(message: BatchMessage): Batch {

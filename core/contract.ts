@@ -200,8 +200,8 @@ export interface ExporterDefinition<S extends ConfigSpec = ConfigSpec> {
 export interface Exporter {
   /**
    * Accepts one batch; resolves on acceptance by the far side. Called again only after the last
-   * call settled. `series` is given with `series` batches: names, labels and newest values of all
-   * series that reached this branch.
+   * call settled; the batch's buffer is used again then: copy what you keep. `series` is given with
+   * `series` batches: names, labels and newest values of all series that reached this branch.
    * @throws RetryableError, PermanentError; anything else counts as permanent. `signal` aborts at
    * the deadline.
    */

@@ -36,7 +36,7 @@ export default async function run(task: Task): Promise<unknown> {
   if (!graph) throw new Error('the first task of a worker must carry its definition')
   const result: TaskResult = graph.run(task)
   return move({
-    [TRANSFERABLE]: result.outputs.map(output => output.batch.buffer),
+    [TRANSFERABLE]: [...result.outputs.map(({ batch }) => batch.buffer), ...result.spares],
     [VALUE]: result,
   } as never)
 }

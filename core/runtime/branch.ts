@@ -11,6 +11,7 @@ import { LogLimiter } from '../log.ts'
 import type { PlannedExporter } from '../plan_types.ts'
 import { SERIES_TABLE, type SeriesView } from '../series.ts'
 import { closeWithin, messageOf, settled, within } from './deadline.ts'
+import type { Lease } from './lease.ts'
 import type { Account } from './ledger.ts'
 
 /** What an exporter is given to end a write after its deadline, and to close at the end. */
@@ -25,6 +26,7 @@ interface Waiting {
   readonly account: Account
   readonly size: number
   readonly number: number
+  readonly lease: Lease | undefined
   /** Its rows are in the books already. */
   settled: boolean
 }
@@ -127,7 +129,7 @@ export class Branch {
     )
   }
 
-  offer(batch: Batch, series: SeriesView | undefined, account: Account): void {
+  offer(batch: Batch, series: SeriesView | undefined, account: Account, lease?: Lease): void {
     account.rows.in += batch.length
     const size = this.#measure(batch)
     if (!this.#makeRoom(size)) {
@@ -135,7 +137,8 @@ export class Branch {
       return
     }
     const number = ++this.taken
-    const waiting = { batch, series, account, size, number, settled: false }
+    const waiting = { batch, series, account, size, number, lease, settled: false }
+    lease?.hold()
     this.#queue.push(waiting)
     this.#size += size
     account.rows.held += batch.length
@@ -178,6 +181,7 @@ export class Branch {
       this.#newest.delete(waiting.series)
     }
     this.done = waiting.number
+    waiting.lease?.drop()
   }
 
   async #run(): Promise<void> {

@@ -3,13 +3,14 @@
  * does not read receivers and keeps no time (`runtime.ts` does).
  */
 import type { Batch } from '../batch.ts'
-import { unpackBatch } from '../batch.ts'
+import { packBatch, unpackBatch } from '../batch.ts'
 import type { Host, Log } from '../contract.ts'
 import { LogLimiter } from '../log.ts'
 import type { Planned, PlannedExporter } from '../plan_types.ts'
 import { Branch } from './branch.ts'
 import { within } from './deadline.ts'
 import { Feeds } from './feeds.ts'
+import { Lease } from './lease.ts'
 import type { Ledger } from './ledger.ts'
 import type { TaskResult, WorkerDefinition } from './messages.ts'
 import { namedError } from './named_error.ts'
@@ -166,11 +167,12 @@ export class Graph {
    */
   #dispatch(batch: Batch, pipelines: readonly string[]): void {
     const workers = new Map<string, string[]>()
+    const lease = new Lease(batch)
     let kept = false
     const visit = (name: string) => {
       const worker = this.routes.workerOf(name)
       if (worker === null) {
-        kept = this.#deliver(name, batch) || kept
+        kept = this.#deliver(name, batch, lease) || kept
         for (const reader of this.routes.readersOnMain(name)) visit(reader)
         return
       }
@@ -180,6 +182,8 @@ export class Graph {
     }
     for (const name of pipelines) visit(name)
     this.#toWorkers(batch, workers, kept)
+    // Otherwise the last worker has the buffer itself.
+    if (kept || workers.size === 0) lease.drop()
   }
 
   /**
@@ -197,13 +201,13 @@ export class Graph {
   /**
    * Offers a batch that left a pipeline to its exporters. @returns true when one of them keeps it.
    */
-  #deliver(pipeline: string, batch: Batch): boolean {
+  #deliver(pipeline: string, batch: Batch, lease: Lease): boolean {
     let kept = false
     for (const id of this.routes.pipeline(pipeline).exporters) {
       const branch = this.branches.get(id)
       if (!branch?.wants(batch)) continue
       const series = this.#books.view(pipeline, id, batch)
-      branch.offer(batch, series, this.#options.ledger.account('exporter', id, pipeline))
+      branch.offer(batch, series, this.#options.ledger.account('exporter', id, pipeline), lease)
       kept = true
     }
     return kept
@@ -238,11 +242,14 @@ export class Graph {
 
   #returned(pipelines: readonly string[], batch: Batch): void {
     this.#books.update(batch)
+    const lease = new Lease(batch)
     let kept = false
-    for (const name of pipelines) kept = this.#deliver(name, batch) || kept
+    for (const name of pipelines) kept = this.#deliver(name, batch, lease) || kept
     const onward = pipelines.flatMap(name => this.routes.readersOnMain(name))
-    if (onward.length === 0) return
-    // An exporter of the upstream pipeline may still read this buffer: what goes on is a copy.
-    this.#dispatch(kept ? unpackBatch({ ...batch, buffer: batch.buffer.slice(0) }) : batch, onward)
+    if (onward.length > 0) {
+      // An exporter of the upstream pipeline may still read this buffer: what goes on is a copy.
+      this.#dispatch(kept ? unpackBatch(packBatch(batch, true)) : batch, onward)
+    }
+    if (kept || onward.length === 0) lease.drop()
   }
 }

@@ -55,6 +55,8 @@ export interface RoutedBatch {
 /** What comes back. Counts are what was added since the last hand-off; `held` is the level now. */
 export interface TaskResult {
   readonly outputs: readonly RoutedBatch[]
+  /** Buffers of the task's inputs that went no further: the main thread uses them again. */
+  readonly spares: readonly ArrayBuffer[]
   readonly news: readonly SeriesNews[]
   readonly rows: readonly StageRows[]
   readonly events: readonly { readonly id: string; readonly name: string; readonly n: number }[]

@@ -85,7 +85,7 @@ export class StageGraph {
         this.#tick(pipeline, at, task.nowMs, task.final)
       }
     }
-    return this.#result()
+    return this.#result(task)
   }
 
   #applyUpdates(task: Task): void {
@@ -183,7 +183,7 @@ export class StageGraph {
     this.#logs.push({ id: run.plan.id, level: 'error', message: text, fields: { rows }, key })
   }
 
-  #result(): TaskResult {
+  #result(task: Task): TaskResult {
     const rows: StageRows[] = []
     for (const pipeline of this.#pipelines) {
       for (const run of pipeline.stages) {
@@ -207,14 +207,15 @@ export class StageGraph {
     const news = this.#pipelines.flatMap(({ stages }) =>
       stages.flatMap(({ series }) => series.take() ?? []),
     )
-    return { outputs: this.#takeOutputs(), news, rows, events, logs }
+    const { outputs, spares } = this.#takeBuffers(task)
+    return { outputs, spares, news, rows, events, logs }
   }
 
   /**
-   * Two batches over one buffer (a stage renamed a table) cannot both be transferred: the second is
-   * copied.
+   * Everything that goes back by transfer. Two batches over one buffer (a stage renamed a table)
+   * cannot both be transferred: the second is copied.
    */
-  #takeOutputs(): RoutedBatch[] {
+  #takeBuffers(task: Task): { outputs: RoutedBatch[]; spares: ArrayBuffer[] } {
     const buffers = new Set<ArrayBuffer>()
     const outputs: RoutedBatch[] = []
     for (const [batch, pipelines] of this.#outputs) {
@@ -222,7 +223,8 @@ export class StageGraph {
       buffers.add(batch.buffer)
     }
     this.#outputs.clear()
-    return outputs
+    const inputs = task.inputs.map(({ batch }) => batch.buffer)
+    return { outputs, spares: inputs.filter(buffer => !buffers.has(buffer)) }
   }
 }
 

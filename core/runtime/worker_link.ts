@@ -9,6 +9,7 @@ import { Piscina } from 'piscina'
 import type { Batch, BatchMessage } from '../batch.ts'
 import { packBatch } from '../batch.ts'
 import type { Feed, Log } from '../contract.ts'
+import { giveBuffer } from '../spare.ts'
 import { messageOf, within } from './deadline.ts'
 import type { Ledger } from './ledger.ts'
 import type { RoutedBatch, Task, TaskResult, WorkerDefinition } from './messages.ts'
@@ -187,6 +188,7 @@ export class WorkerLink {
     try {
       const result = await this.#send(task)
       this.#fresh = false
+      for (const buffer of result.spares) giveBuffer(buffer)
       this.#held = result.rows.some(({ rows }) => rows.held > 0)
       this.#events.result(result)
     } catch (error) {
