@@ -2,9 +2,9 @@
  * How an agent ends: by a signal, by a second one, by itself, or by a change of mind (SIGHUP).
  */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -38,9 +38,10 @@ interface Run {
   readonly ended: Promise<number | string>
 }
 
-function start(file: string): Run {
+function start(file: string, ...more: string[]): Run {
   const main = at('../../core/main.ts')
-  const child = spawn(process.execPath, [main, 'run', '--config', file, '--log-level', 'debug'])
+  const args = [main, 'run', '--config', file, '--log-level', 'debug', ...more]
+  const child = spawn(process.execPath, args)
   let log = ''
   child.stderr.on('data', chunk => {
     log += chunk
@@ -85,6 +86,36 @@ test('SIGHUP goes over to the new file; a wrong one changes nothing and is named
   write('hup.yaml', ENDLESS.replace('rows: 2', 'rows: 3'), '')
   run.child.kill('SIGHUP')
   await until('it goes over', () => run.log().includes('configuration reloaded'))
+  const text = readFileSync(file, 'utf8').replace(
+    'endpoint: ""',
+    'endpoint: "", resource: { a: b }',
+  )
+  writeFileSync(file, text)
+  run.child.kill('SIGHUP')
+  await until('what is not exchanged is named', () =>
+    run.log().includes('service.telemetry is read at the start only; restart fovea to change it'),
+  )
+  run.child.kill('SIGTERM')
+  assert.equal(await run.ended, 0)
+})
+
+test('a tape that cannot be written is a mistake of the command line', async () => {
+  const file = write('tape.yaml', ENDLESS, '')
+  const main = at('../../core/main.ts')
+  const args = [main, 'run', '--config', file, '--record', join(folder, 'nowhere/x.tape')]
+  const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+  assert.equal(status, 2)
+  assert.match(stderr, /^cannot record: ENOENT/)
+})
+
+test('after a reload a tape goes on with the receivers of the start only, and says so', async () => {
+  const file = write('tape.yaml', ENDLESS, '')
+  const run = start(file, '--record', join(folder, 'x.tape'))
+  await until('it runs', () => run.log().includes('running'))
+  write('tape.yaml', ENDLESS.replace('rows: 2', 'rows: 3'), '')
+  run.child.kill('SIGHUP')
+  await until('it goes over', () => run.log().includes('configuration reloaded'))
+  assert.match(run.log(), /not recorded: the tape has the receivers as they were at the start/)
   run.child.kill('SIGTERM')
   assert.equal(await run.ended, 0)
 })
