@@ -38,7 +38,7 @@ export async function closeWithin(
   }
 }
 
-/** Waits for a promise; calls `late` when it goes on `ms` after the signal. @throws what it does. */
+/** Waits for a promise; calls `late` when it goes on `ms` after the signal. @throws as it does. */
 export async function settled(
   promise: Promise<unknown>,
   signal: AbortSignal,

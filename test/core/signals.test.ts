@@ -108,7 +108,7 @@ test('a tape that cannot be written is a mistake of the command line', async () 
   assert.match(stderr, /^cannot record: ENOENT/)
 })
 
-test('after a reload a tape goes on with the receivers of the start only, and says so', async () => {
+test('after a reload a tape goes on with the receivers of the start, and says so', async () => {
   const file = write('tape.yaml', ENDLESS, '')
   const run = start(file, '--record', join(folder, 'x.tape'))
   await until('it runs', () => run.log().includes('running'))
