@@ -10,7 +10,7 @@ export const ADDRESS_TEXT_MAX = 39
 const HEX = Uint8Array.from('0123456789abcdef', c => c.charCodeAt(0))
 const COLON = 0x3a
 const DOT = 0x2e
-const scratch = new Uint8Array(ADDRESS_TEXT_MAX)
+const scratch = Buffer.alloc(ADDRESS_TEXT_MAX)
 
 /** True for ::ffff:0:0/96, which stands for an IPv4 address. */
 export function isIpv4(from: Uint8Array, at: number): boolean {
@@ -34,7 +34,7 @@ export function writeAddress(into: Uint8Array, to: number, from: Uint8Array, at:
 
 /** The same as a string, for the few rows that people read. */
 export function addressText(from: Uint8Array, at: number): string {
-  return String.fromCharCode(...scratch.subarray(0, writeAddress(scratch, 0, from, at)))
+  return scratch.toString('latin1', 0, writeAddress(scratch, 0, from, at))
 }
 
 function writeIpv4(into: Uint8Array, start: number, from: Uint8Array, at: number): number {

@@ -18,9 +18,11 @@ export class LargestRows {
     this.#length = 0
   }
 
-  offer(row: number, value: number): void {
+  /** @returns what a later value must exceed to belong; -1 while there is room. */
+  offer(row: number, value: number): number {
     if (this.#length < this.#values.length) this.#rise(this.#length++, row, value)
     else if (value > this.#values[0]) this.#sink(row, value)
+    return this.#length < this.#values.length ? -1 : this.#values[0]
   }
 
   /** The rows that belong, in no order; a view, valid until the next `clear` or `offer`. */

@@ -12,6 +12,8 @@ import { LargestRows } from './largest_rows.ts'
 import { endpointText, protocolName, STATES } from './names.ts'
 
 const WINDOW = 3
+/** Rows of one batch that get names at least. */
+const ROWS_MIN = 24
 
 export interface Flow {
   readonly source: string
@@ -62,7 +64,7 @@ export class Traffic {
   constructor(intervalMs: number, top: number, nowMs: number) {
     this.#intervalMs = intervalMs
     this.#top = top
-    this.#largest = new LargestRows(Math.max(64, 4 * top))
+    this.#largest = new LargestRows(Math.max(ROWS_MIN, 2 * top))
     this.#lastMs = nowMs
     this.#beganMs = nowMs
   }
@@ -137,14 +139,18 @@ export class Traffic {
     const duplicate = data.duplicate as Numbers | undefined
     const starts = data.flow_starts as Numbers | undefined
     const slot = this.#slot
+    let [sumPackets, sumBytes, sumStarts, least] = [0, 0, 0, -1]
     this.#largest.clear()
     for (let row = 0; row < length; row++) {
       if (duplicate !== undefined && duplicate[row] !== 0) continue
-      slot.packets += packets[row]
-      slot.bytes += bytes[row]
-      if (starts !== undefined) slot.flowStarts += starts[row]
-      this.#largest.offer(row, bytes[row])
+      sumPackets += packets[row]
+      sumBytes += bytes[row]
+      if (starts !== undefined) sumStarts += starts[row]
+      if (bytes[row] > least) least = this.#largest.offer(row, bytes[row])
     }
+    slot.packets += sumPackets
+    slot.bytes += sumBytes
+    slot.flowStarts += sumStarts
     if (batch.columns.source_address !== 'address') return
     for (const row of this.#largest.rows()) {
       const flow = flowOf(batch, row)

@@ -12,7 +12,7 @@ import { CounterTable } from '../counter_table.ts'
 import type { LinkAttachments } from './attachments.ts'
 import { flowCount, flowKey } from './flows.generated.ts'
 import type { OtherRows } from './others.ts'
-import { chunkOf, FlowRows, flowState, hasGrown, keptWords, wideAt } from './rows.ts'
+import { chunkOf, FlowRows, flowState, hasGrown, keptWords } from './rows.ts'
 
 /** Entries of one system call; about 2 us each with all that is done for them. */
 const CHUNK = 2048
@@ -162,8 +162,9 @@ export class FlowReader implements Receiver {
   #ending(at: number, nowUs: number): number {
     const byte = at * flowCount.size
     const { fields } = flowCount
-    const lastUs = wideAt(this.#values.words, (byte + fields.last_ns.offset) >> 2) / 1000
-    const idleUs = nowUs - lastUs
+    const { words } = this.#values
+    const last = (byte + fields.last_ns.offset) >> 2
+    const idleUs = nowUs - (words[last]! + words[last + 1]! * 2 ** 32) / 1000
     const flags = this.#values.halves[(byte + fields.tcp_flags.offset) >> 1]!
     const state =
       flags & TCP_RST ? flowState.reset : flags & TCP_FIN ? flowState.closed : flowState.idle

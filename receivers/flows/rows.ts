@@ -96,7 +96,12 @@ export function hasGrown(values: Chunk, at: number, kept: Uint32Array, start: nu
   return values.words[word] !== kept[slot] || values.words[word + 1] !== kept[slot + 1]
 }
 
-/** A batch under construction. Give it rows with `add`, as many as it was made for. */
+/**
+ * A batch under construction. Give it rows with `add`, as many as it was made for.
+ *
+ * 64-bit values are put together where they are used: a function that returns one would box it on
+ * the heap for every row (V8 does not inline under --optimize-for-size).
+ */
 export class FlowRows {
   readonly writer: BatchWriter<typeof flowColumns>
   readonly #sources: Uint32Array
@@ -180,9 +185,11 @@ export class FlowRows {
   #fillState(row: number, { bytes, halves, words }: Chunk, at: number): void {
     const { data } = this.writer
     const byte = at * flowCount.size
-    const word = byte >> 2
-    data.time_us[row] = this.unixUs(wideAt(words, word + (count.last_ns.offset >> 2)))
-    data.start_us[row] = this.unixUs(wideAt(words, word + (count.first_ns.offset >> 2)))
+    const offsetUs = this.#offsetUs
+    const last = (byte + count.last_ns.offset) >> 2
+    data.time_us[row] = Math.floor((words[last]! + words[last + 1]! * TWO_32) / 1000) + offsetUs
+    const first = (byte + count.first_ns.offset) >> 2
+    data.start_us[row] = Math.floor((words[first]! + words[first + 1]! * TWO_32) / 1000) + offsetUs
     data.tcp_flags[row] = halves[(byte + count.tcp_flags.offset) >> 1]! & TCP_FLAGS
     const initiator = bytes[byte + count.initiator.offset]!
     data.initiator[row] = initiator
@@ -192,11 +199,19 @@ export class FlowRows {
   #fillGrowth(row: number, words: Uint32Array, at: number, kept: Uint32Array, start: number): void {
     const { data } = this.writer
     const word = at * (flowCount.size >> 2)
-    const packets = wideAt(words, word + PACKETS)
-    // Fewer than before: the entry was made anew, all its counters began at 0 again.
-    if (packets < wideAt(kept, start)) kept.fill(0, start, start + keptWords)
-    data.packets[row] = packets - wideAt(kept, start + KEPT_PACKETS)
-    data.bytes[row] = wideAt(words, word + BYTES) - wideAt(kept, start + KEPT_BYTES)
+    let growth =
+      words[word + PACKETS]! -
+      kept[start]! +
+      (words[word + PACKETS + 1]! - kept[start + 1]!) * TWO_32
+    if (growth < 0) {
+      // The entry was made anew, all its counters began at 0 again.
+      kept.fill(0, start, start + keptWords)
+      growth = words[word + PACKETS]! + words[word + PACKETS + 1]! * TWO_32
+    }
+    data.packets[row] = growth
+    const bytes = start + KEPT_BYTES
+    data.bytes[row] =
+      words[word + BYTES]! - kept[bytes]! + (words[word + BYTES + 1]! - kept[bytes + 1]!) * TWO_32
     for (let index = 0; index < COUNTERS; index++) {
       const slot = start + KEPT_COUNTERS + index
       const total = words[word + counterWords[index]!]!
