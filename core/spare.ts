@@ -1,8 +1,9 @@
 /**
  * Buffers of batches that are done with, kept for the next batch of the same size.
  *
- * A fresh ArrayBuffer of some hundred KiB is zeroed memory from the kernel, page by page, and garbage that the
- * collector learns of late. At ten thousand rows a second that cost more than filling the columns did.
+ * A fresh ArrayBuffer of some hundred KiB is zeroed memory from the kernel, page by page, and
+ * garbage that the collector learns of late. At ten thousand rows a second that cost more than
+ * filling the columns did.
  */
 
 /** What is kept at most; smaller buffers are not worth keeping. */

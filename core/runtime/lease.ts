@@ -1,5 +1,6 @@
 /**
- * A batch that several exporters' queues hold: when the last of them is done with it, its buffer is used again.
+ * A batch that several exporters' queues hold: when the last of them is done with it, its buffer is
+ * used again.
  */
 import type { Batch } from '../batch.ts'
 import { giveBuffer } from '../spare.ts'

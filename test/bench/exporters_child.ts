@@ -84,7 +84,11 @@ function prometheusOurs(): Measured {
   const data = manySeries()
   const fixture = fixtureOf(data)
   fixture.batch(data.series.map(({ point }) => point))
-  const families = new Families([], () => {}, () => {})
+  const families = new Families(
+    [],
+    () => {},
+    () => {},
+  )
   families.add(fixture.view)
   families.refresh()
   const out = Buffer.allocUnsafeSlow(CHUNK_BYTES)

@@ -1,5 +1,6 @@
 /**
- * Spare buffers: a batch made of one starts with zeros, a copy is a copy, and nothing is given out twice.
+ * Spare buffers: a batch made of one starts with zeros, a copy is a copy, and nothing is given out
+ * twice.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
