@@ -4,7 +4,7 @@
  * Every exporter has its own, so a dead backend delays nobody else. What does not fit, expires or
  * is refused for good is counted in the ledger; what waits is `held`.
  */
-import { type Batch, batchBytes } from '../batch.ts'
+import type { Batch } from '../batch.ts'
 import type { Exporter, Log, WriteContext } from '../contract.ts'
 import { PermanentError, RetryableError } from '../errors.ts'
 import { LogLimiter } from '../log.ts'
@@ -13,23 +13,12 @@ import { SERIES_TABLE, type SeriesView } from '../series.ts'
 import { closeWithin, messageOf, settled, within } from './deadline.ts'
 import type { Lease } from './lease.ts'
 import type { Account } from './ledger.ts'
+import { sizeOf, type Waiting } from './waiting.ts'
 
 /** What an exporter is given to end a write after its deadline, and to close at the end. */
 const GRACE_MS = 1000
 
 type OpenExporter = (plan: PlannedExporter) => Exporter | Promise<Exporter>
-
-/** One batch on its way to the exporter. */
-interface Waiting {
-  readonly batch: Batch
-  readonly series: SeriesView | undefined
-  readonly account: Account
-  readonly size: number
-  readonly number: number
-  readonly lease: Lease | undefined
-  /** Its rows are in the books already. */
-  settled: boolean
-}
 
 export class Branch {
   readonly id: string
@@ -131,9 +120,10 @@ export class Branch {
 
   offer(batch: Batch, series: SeriesView | undefined, account: Account, lease?: Lease): void {
     account.rows.in += batch.length
-    const size = this.#measure(batch)
+    const size = sizeOf(batch, this.#plan.queue.sizer)
     if (!this.#makeRoom(size)) {
       account.rows.refused += batch.length
+      this.#sayFull()
       return
     }
     const number = ++this.taken
@@ -146,17 +136,6 @@ export class Branch {
     this.#running ??= this.#run()
   }
 
-  #measure(batch: Batch): number {
-    switch (this.#plan.queue.sizer) {
-      case 'bytes':
-        return batchBytes(batch)
-      case 'items':
-        return batch.length
-      case 'requests':
-        return 1
-    }
-  }
-
   /**
    * A batch larger than the whole queue is taken when the queue is empty: it could never go
    * otherwise.
@@ -167,6 +146,7 @@ export class Branch {
       if (this.#plan.queue.overflow === 'drop_newest') return false
       const oldest = this.#queue.shift() as Waiting
       this.#leave(oldest, 'refused')
+      this.#sayFull()
     }
     return true
   }
@@ -261,6 +241,12 @@ export class Branch {
     }
   }
 
+  #sayFull(): void {
+    const { overflow, queue_size, sizer } = this.#plan.queue
+    const fields = { overflow, queue_size, sizer }
+    this.#limited.warn('full', 'the queue is full: rows are refused', fields)
+  }
+
   #stuck(): void {
     this.#limited.warn('stuck', 'write goes on after its deadline; nothing else is written')
   }
@@ -295,6 +281,7 @@ export class Branch {
       this.#writing?.abort()
       this.#log.error('stopped before everything was delivered', { rows_lost: rows })
     }
+    this.#limited.flush()
     await this.#close(Math.max(GRACE_MS, leftMs()))
   }
 }

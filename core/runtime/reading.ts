@@ -15,7 +15,7 @@ import { namedError } from './named_error.ts'
 /** The others do not wait longer for one that opens. */
 const OPEN_MS = 5000
 /** How long the end waits for it to close. */
-const CLOSE_MS = 2000
+const CLOSE_MS = 5000
 /** How often a receiver is read that does not say. */
 const EVERY_MS = 200
 /** Rows asked for in one call. */

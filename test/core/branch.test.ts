@@ -85,6 +85,14 @@ test('drop_oldest keeps the newest that fit behind the one under way', async () 
   assert.deepEqual([rows.in, rows.out, rows.refused, rows.held], [10, 3, 7, 0])
 })
 
+test('a full queue says so, the first time and at the end how often', async () => {
+  lines.length = 0
+  await tenBehindOne('drop_oldest')
+  const said = lines.filter(line => line.includes('the queue is full'))
+  assert.equal(said.length, 2)
+  assert.match(said[1], /suppressed=6/)
+})
+
 test('drop_newest keeps the oldest that fit', async () => {
   const { arrived, rows } = await tenBehindOne('drop_newest')
   assert.deepEqual(arrived, [0, 1, 2])
