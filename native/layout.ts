@@ -55,11 +55,6 @@ export function btfHashOf(object: Uint8Array): string {
   return readLayouts(object).btfHash
 }
 
-/** Equal for equal .BTF sections: all types, and the source lines that BTF quotes. */
-export function btfSectionHashOf(object: Uint8Array): string {
-  return hash(btfOf(object))
-}
-
 /**
  * Every SHARED struct and every enum named by SHARED_TYPE in an object file.
  * @throws Error that lists all refusals: hidden padding, misalignment, no fixed width, odd size.

@@ -133,8 +133,10 @@ export class Pod {
     return Number(values![names!.indexOf(field!)])
   }
 
+  /** The link first: a namespace that is deleted lets go of its links some time later. */
   close(): void {
-    run(`ip netns del ${this.name}`)
+    run(`ip link del ${this.link} 2>/dev/null || :
+      ip netns del ${this.name}`)
   }
 }
 
