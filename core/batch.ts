@@ -211,18 +211,7 @@ function view(
 /**
  * What crosses to another thread: the buffer is transferred (or copied), the views are made anew.
  */
-export interface BatchMessage {
-  readonly table: string
-  readonly columns: Columns
-  readonly length: number
-  readonly text: readonly string[]
-  readonly lost: number
-  readonly textOverflow: number
-  readonly buffer: ArrayBuffer
-  readonly capacity: number
-  readonly blobCapacity: number
-  readonly dictionary: number
-}
+export type BatchMessage = Omit<Batch, 'data'>
 
 /**
  * A batch as a message. With `copy`, the buffer is copied because another consumer keeps the
