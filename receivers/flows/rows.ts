@@ -100,7 +100,7 @@ export function hasGrown(values: Chunk, at: number, kept: Uint32Array, start: nu
  * A batch under construction. Give it rows with `add`, as many as it was made for.
  *
  * 64-bit values are put together where they are used: a function that returns one would box it on
- * the heap for every row (V8 does not inline under --optimize-for-size).
+ * the heap for every row wherever V8 does not inline it.
  */
 export class FlowRows {
   readonly writer: BatchWriter<typeof flowColumns>

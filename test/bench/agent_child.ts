@@ -12,7 +12,7 @@ import type { Figure } from './figure.ts'
 import { PacketSource } from './packets.ts'
 
 const METRICS = 'http://127.0.0.1:9464/metrics'
-const FLAGS = ['--max-semi-space-size=1', '--optimize-for-size']
+const FLAGS = ['--max-semi-space-size=1']
 /** What any Node program that answers a scrape and ticks costs: the same flags, nothing of ours. */
 const BARE = `require('node:http').createServer((q, s) => s.end('')).listen(9464, '127.0.0.1')
   setInterval(() => {}, 200)`

@@ -61,7 +61,7 @@ function started(home: string, env: Readonly<Record<string, string>> = {}) {
   return { ...result, stdout: result.stdout.replaceAll(home, '~') }
 }
 
-const FLAGS = '--max-semi-space-size=1 --optimize-for-size'
+const FLAGS = '--max-semi-space-size=1'
 const CPU = process.arch
 
 test('the pinned Node is found beside the package or inside it, through links', () => {
