@@ -172,9 +172,10 @@ export function staleFiles(root: string, source: string, compiler = findCompiler
 }
 
 /**
- * CI compares bytes, with the compiler that made the committed objects. Elsewhere the kernel's headers
- * may be newer, which shows in BTF, and the compiler another: then code that the same compiler gives
- * must be the same, and for all the shared structs and the names of programs and maps.
+ * CI compares bytes, with the compiler that made the committed objects. Elsewhere the kernel's
+ * headers may be newer, which shows in BTF, and the compiler another: then code that the same
+ * compiler gives must be the same, and for all the shared structs and the names of programs and
+ * maps.
  */
 function isEqual(committed: Uint8Array, fresh: Uint8Array, compiler: Compiler): boolean {
   if (Buffer.compare(committed, fresh) === 0) return true
